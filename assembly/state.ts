@@ -182,7 +182,8 @@ export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
 /** First byte after the state. */
 export const STATE_END: u32 = 0xb00;
 
-/** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A. */
+/** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
+ * u32 of attributes, 16 variants a key. */
 export const DECODE_ATTRIBUTES: u32 = 0x40000;
 /** u32 index into the function table, 64 variants a key. */
 export const DECODE_HANDLERS: u32 = 0x50000;

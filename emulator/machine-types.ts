@@ -1,0 +1,74 @@
+// The types of the public API (emulator/machine.ts). The command line, the playground and the tests use only these.
+
+/** How the guest's clocks advance: with the host's clock, or with retired instructions (bit for bit repeatable). */
+export type TimeMode = "real" | "virtual";
+
+/** A Linux bzImage or a multiboot 1 ELF image, told apart by its content. */
+export interface BootSource {
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly commandLine?: string;
+}
+
+export interface MachineSettings {
+  /** The core's module: assembly/ compiled. Node reads build/core.wasm, the page fetches it. */
+  readonly core: WebAssembly.Module;
+  readonly boot: BootSource;
+  /** MiB of guest RAM, 16..2048. */
+  readonly memoryMiB: number;
+  readonly time: TimeMode;
+  /** Milliseconds since 1970-01-01 UTC that the RTC shows at reset in virtual time; in real time the host's clock counts. */
+  readonly epochMs?: number;
+}
+
+export type MachineState = "created" | "running" | "paused" | "stopped";
+
+/** Why a machine stopped. */
+export type StopReason =
+  | { readonly kind: "power-off" }
+  | { readonly kind: "triple-fault" }
+  /** The guest reported a panic through the Hyper-V crash MSRs; p0..p4 as the guest wrote them. */
+  | { readonly kind: "guest-crash"; readonly parameters: readonly bigint[]; readonly message?: string }
+  /** Port 0xf4: `status` is what the guest wrote; the process's exit code is status * 2 + 1 as QEMU's isa-debug-exit defines it. */
+  | { readonly kind: "debug-exit"; readonly status: number }
+  | { readonly kind: "turned-off" }
+  /** The emulator itself failed; a defect of ours. */
+  | { readonly kind: "failure"; readonly message: string };
+
+/** A VMBus channel as a user sees it. */
+export interface ChannelStatus {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly state: "offered" | "open" | "closed" | "rescinded";
+  readonly relid: number;
+}
+
+export interface MachineStatus {
+  readonly state: MachineState;
+  /** Seconds of guest time since reset. */
+  readonly guestSeconds: number;
+  /** Instructions retired since the machine's creation. */
+  readonly instructions: number;
+  /** VMBus protocol version in use as "major.minor", if the guest has made contact. */
+  readonly vmbusVersion?: string;
+  readonly channels: readonly ChannelStatus[];
+}
+
+export interface MachineEvents {
+  /** Bytes that the guest wrote to COM1. */
+  serial: Uint8Array;
+  /** A byte that the guest wrote to the debug console, port 0xe9. */
+  debugConsole: number;
+  state: MachineState;
+  stopped: StopReason;
+  /** The guest asked for a reset and the machine starts again from its boot source. */
+  reset: undefined;
+  /** A VMBus channel was offered, opened, closed or rescinded. */
+  channels: readonly ChannelStatus[];
+  log: { readonly source: string; readonly message: string };
+}
+
+/** Settings, or files given to the machine, that it cannot use; the message is one line and says what would be right. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}

@@ -1,0 +1,108 @@
+// What the run loop and the address code need to know of the processor's mode, derived in one place from the
+// control registers, EFER, EFLAGS, CS and SS. Call updateMode() after any of them changed.
+
+import {
+  CODE_MODE,
+  CPL,
+  CR0,
+  CR4,
+  CS,
+  DR,
+  EFLAGS,
+  LONG_MODE,
+  MODE_16,
+  MODE_32,
+  MODE_64,
+  MSR_EFER,
+  PROTECTED,
+  SEGMENTS,
+  SEGMENT_ATTRIBUTES,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  SEGMENT_STRIDE,
+  SINGLE_STEP,
+  SS,
+  STACK_SIZE,
+  TLB,
+  TLB_SET,
+  TLB_SET_SIZE,
+} from "../state";
+import { AC, TF, VM } from "../execute/flags";
+
+export const CR0_PE: u64 = 1;
+export const CR0_MP: u64 = 2;
+export const CR0_EM: u64 = 4;
+export const CR0_TS: u64 = 8;
+export const CR0_ET: u64 = 0x10;
+export const CR0_NE: u64 = 0x20;
+export const CR0_WP: u64 = 0x10000;
+export const CR0_AM: u64 = 0x40000;
+export const CR0_NW: u64 = 0x20000000;
+export const CR0_CD: u64 = 0x40000000;
+export const CR0_PG: u64 = 0x80000000;
+
+export const CR4_VME: u64 = 1;
+export const CR4_PVI: u64 = 2;
+export const CR4_TSD: u64 = 4;
+export const CR4_DE: u64 = 8;
+export const CR4_PSE: u64 = 0x10;
+export const CR4_PAE: u64 = 0x20;
+export const CR4_MCE: u64 = 0x40;
+export const CR4_PGE: u64 = 0x80;
+export const CR4_PCE: u64 = 0x100;
+export const CR4_OSFXSR: u64 = 0x200;
+export const CR4_OSXMMEXCPT: u64 = 0x400;
+export const CR4_UMIP: u64 = 0x800;
+export const CR4_FSGSBASE: u64 = 0x10000;
+export const CR4_PCIDE: u64 = 0x20000;
+export const CR4_OSXSAVE: u64 = 0x40000;
+export const CR4_SMEP: u64 = 0x100000;
+export const CR4_SMAP: u64 = 0x200000;
+
+export const EFER_SCE: u64 = 1;
+export const EFER_LME: u64 = 0x100;
+export const EFER_LMA: u64 = 0x400;
+export const EFER_NXE: u64 = 0x800;
+
+/** Recomputes everything that derives from the mode. */
+export function updateMode(): void {
+  const cr0 = load<u64>(CR0);
+  const cr4 = load<u64>(CR4);
+  const eflags = load<u32>(EFLAGS);
+  const cs = SEGMENTS + CS * SEGMENT_STRIDE;
+  const csAttributes = load<u32>(cs, SEGMENT_ATTRIBUTES);
+  const long = (load<u64>(MSR_EFER) & EFER_LMA) != 0;
+  const virtual8086 = (eflags & VM) != 0;
+  store<u32>(LONG_MODE, u32(long));
+  store<u32>(PROTECTED, u32((cr0 & CR0_PE) != 0 && !virtual8086));
+
+  const mode = long && (csAttributes & 0x2000) != 0 ? MODE_64 : (csAttributes & 0x4000) != 0 ? MODE_32 : MODE_16;
+  store<u32>(CODE_MODE, mode);
+  const ssAttributes = load<u32>(SEGMENTS + SS * SEGMENT_STRIDE, SEGMENT_ATTRIBUTES);
+  store<u32>(STACK_SIZE, mode == MODE_64 ? 8 : (ssAttributes & 0x4000) != 0 ? 4 : 2);
+
+  const cpl = (cr0 & CR0_PE) == 0 ? 0 : virtual8086 ? 3 : load<u32>(CPL);
+  store<u32>(CPL, cpl);
+  updateTlbSet(cpl, cr0, cr4, eflags);
+
+  // A CS that does not start at 0 and reach 4 GiB makes every fetch a matter of base and limit.
+  const flat = mode == MODE_64 || (load<u64>(cs, SEGMENT_BASE) == 0 && load<u32>(cs, SEGMENT_LIMIT) == 0xffffffff);
+  store<u32>(SINGLE_STEP, u32((eflags & TF) != 0 || !flat || hasCodeBreakpoint()));
+}
+
+/** The TLB set of the running privilege; the last set is never filled, so that every access is checked for alignment. */
+function updateTlbSet(cpl: u32, cr0: u64, cr4: u64, eflags: u32): void {
+  let set: u32;
+  if (cpl == 3) set = (cr0 & CR0_AM) != 0 && (eflags & AC) != 0 ? 3 : 1;
+  else set = (cr4 & CR4_SMAP) != 0 && (eflags & AC) != 0 ? 2 : 0;
+  store<u32>(TLB_SET, TLB + set * TLB_SET_SIZE);
+}
+
+/** True if DR7 enables a breakpoint on instruction execution (R/W bits 00). */
+function hasCodeBreakpoint(): bool {
+  const dr7 = <u32>load<u64>(DR + 56);
+  for (let n: u32 = 0; n < 4; n++) {
+    if (((dr7 >> (n * 2)) & 3) != 0 && ((dr7 >> (16 + n * 4)) & 3) == 0) return true;
+  }
+  return false;
+}

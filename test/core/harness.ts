@@ -1,12 +1,12 @@
 // Runs bytes on the core in any mode, with registers and memory given, and tells what came of it: for tests.
 // Layout of guest memory: GDT at 0x1000, IDT at 0x2000 with a gate for every vector to a HLT of its own at
-// 0x3000 + vector, page tables at 0x10000 (4 GiB identity, 2 MiB pages, user and writable), stack top 0x9000, code at 0x100000, data free from 0x200000.
+// 0x3000 + vector, page tables at 0x10000 (4 GiB identity, 2 MiB pages, user and writable), stack top 0x9000, code at 0xa000, data free from 0x200000.
 
 import { existsSync, readFileSync } from "node:fs";
 import { Processor, type ProcessorHost, type Register } from "../../emulator/cpu/processor";
 import * as S from "../../assembly/state";
 
-export const CODE = 0x100000;
+export const CODE = 0xa000;
 export const DATA = 0x200000;
 export const STACK_TOP = 0x9000;
 const GDT = 0x1000;

@@ -116,13 +116,14 @@ describe("rights", () => {
   });
 
   test("SMEP: the supervisor runs no user page", () => {
+    // The identity map's pages are user pages: make the first one, with code, stack and tables, the supervisor's.
+    guest.cpu.memory.writeU64(0x12000, 0x83n);
     pte(1, FRAME | PRESENT | USER);
     setControl(S.CR4, (cr4) => cr4 | CR4_SMEP);
     expect(guest.set({ rbx: address(1) }).run(JUMP)).toMatchObject({ vector: PF, errorCode: P | ID });
   });
 
   test("SMAP: the supervisor reads no user page unless EFLAGS.AC", () => {
-    // The identity map's pages are user pages: make code, stack and tables the supervisor's.
     guest.cpu.memory.writeU64(0x12000, 0x83n);
     pte(1, FRAME | PRESENT | WRITE | USER);
     setControl(S.CR4, (cr4) => cr4 | CR4_SMAP);

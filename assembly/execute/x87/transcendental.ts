@@ -70,8 +70,10 @@ export function exponentialExtended(a: u64, aSignExponent: u32): void {
   else if (exponent > 0 || (exponent == 0 && a != INTEGER_BIT)) {
     note(PE);
     setResult(a, aSignExponent);
-  } else if (exponent == 0) setResult(INTEGER_BIT, sign == 0 ? <u32>EXPONENT_BIAS : 0x8000 | <u32>(EXPONENT_BIAS - 1));
-  else {
+  } else if (exponent == 0) {
+    note(PE);
+    setResult(INTEGER_BIT, sign == 0 ? <u32>EXPONENT_BIAS : 0x8000 | <u32>(EXPONENT_BIAS - 1));
+  } else {
     const argument = slot(ARGUMENT);
     setWideExtended(argument, a, aSignExponent);
     setWide(slot(OTHER), 0, -1, LN2_HIGH, LN2_LOW);

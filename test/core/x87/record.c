@@ -1,9 +1,9 @@
 // Records what this machine's FPU makes of each x87 instruction: for corner and random operands, control words and
 // flags, one line of hexadecimal a case. gcc -O1 -o record record.c && ./record SEED CASES > vectors.txt
 //
-//   instruction(bytes) control ST0 ST1 memory flags : status tags ST0' ST1' memory' flags'
+//   instruction(bytes) depth control ST0 ST1 memory flags : status tags ST0' ST1' memory' flags'
 //
-// Registers are ten bytes, sign and exponent first; memory is ten bytes, lowest address first. ST0' and ST1' are those
+// The stack holds `depth` numbers: ST0, and ST1 in every other place. Registers are ten bytes, sign and exponent first; memory is ten bytes, lowest address first. ST0' and ST1' are those
 // of the stack after the instruction, "-" if empty.
 #include <stdint.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static uint64_t next(void) {
 static unsigned below(unsigned n) { return next() % n; }
 
 /** Significands with runs of zeros and ones, where rounding happens. */
-static uint64_t significand(void) {
+static uint64_t mantissa(void) {
   uint64_t s = next();
   switch (below(6)) {
     case 0: s &= ~0ull << below(64); break;
@@ -73,7 +73,7 @@ static void put(uint8_t *to, unsigned signExponent, uint64_t s) {
 
 static void number(uint8_t *to, int angle) {
   unsigned sign = below(2) << 15;
-  uint64_t s = significand() | 1ull << 63;
+  uint64_t s = mantissa() | 1ull << 63;
   if (angle && below(8)) {
     int range = angle == 1 ? 20 : angle == 5 ? 20 : angle == 3 ? 90 : 140;
     int most = angle == 1 || angle == 5 ? -1 : angle == 3 ? 62 : 70;
@@ -86,9 +86,9 @@ static void number(uint8_t *to, int angle) {
     case 1: put(to, sign | 0x7fff, 1ull << 63); break;
     case 2: put(to, sign | 0x7fff, s | 1ull << 62); break;
     case 3: put(to, sign | 0x7fff, (s & ~(1ull << 62)) | 1); break;
-    case 4: put(to, sign, significand() >> 1); break;
+    case 4: put(to, sign, mantissa() >> 1); break;
     case 5: put(to, sign, s); break;
-    case 6: put(to, sign | below(0x8000), significand() >> 1); break;
+    case 6: put(to, sign | below(0x8000), mantissa() >> 1); break;
     case 7: put(to, sign | (below(2) ? 1 + below(70) : 0x7ffe - below(70)), s); break;
     case 8: put(to, sign | below(0x7fff), s); break;
     case 9: put(to, sign | (0x3fff - 1074 - 2 + below(70)), s); break;
@@ -132,21 +132,36 @@ int main(int argc, char **argv) {
   uint8_t *code = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   for (unsigned n = 0; n < sizeof instructions / sizeof *instructions; n++) {
     const Instruction *instruction = &instructions[n];
-    // fninit; fld [rdi+16]; fld [rdi]; fldcw [rdi+32]; push [rdi+64]; popf; the instruction, its operand at [rdi+48];
+    // fninit; fld [rdi+16] (depth - 1 times); fld [rdi] (unless depth is 0); fldcw [rdi+32]; push [rdi+64]; popf; the instruction, its operand at [rdi+48];
     // pushf; pop [rdi+64]; fnsave [rdi+128]; ret
-    static const uint8_t head[] = {0xdb, 0xe3, 0xdb, 0x6f, 0x10, 0xdb, 0x2f, 0xd9, 0x6f, 0x20, 0xff, 0x77, 0x40, 0x9d};
+    static const uint8_t init[] = {0xdb, 0xe3}, fldSt1[] = {0xdb, 0x6f, 0x10}, fldSt0[] = {0xdb, 0x2f};
+    static const uint8_t head[] = {0xd9, 0x6f, 0x20, 0xff, 0x77, 0x40, 0x9d};
     static const uint8_t tail[] = {0x9c, 0x8f, 0x47, 0x40, 0xdd, 0xb7, 0x80, 0, 0, 0, 0xc3};
-    uint8_t *p = code;
-    memcpy(p, head, sizeof head);
-    p += sizeof head;
-    for (const char *c = instruction->bytes; *c; c += 2) {
-      unsigned byte;
-      sscanf(c, "%2x", &byte);
-      *p++ = byte;
-    }
-    if (instruction->operand) *p++ = 48;
-    memcpy(p, tail, sizeof tail);
+    int depth = -1;
     for (int c = 0; c < cases; c++) {
+      // One case in eight has an empty or a full stack.
+      static const int depths[] = {0, 1, 7, 8};
+      int wanted = c % 8 == 7 ? depths[below(4)] : 2;
+      if (wanted != depth) {
+        depth = wanted;
+        uint8_t *p = code;
+        memcpy(p, init, sizeof init);
+        p += sizeof init;
+        for (int i = 1; i < depth; i++, p += sizeof fldSt1) memcpy(p, fldSt1, sizeof fldSt1);
+        if (depth) {
+          memcpy(p, fldSt0, sizeof fldSt0);
+          p += sizeof fldSt0;
+        }
+        memcpy(p, head, sizeof head);
+        p += sizeof head;
+        for (const char *c = instruction->bytes; *c; c += 2) {
+          unsigned byte;
+          sscanf(c, "%2x", &byte);
+          *p++ = byte;
+        }
+        if (instruction->operand) *p++ = 48;
+        memcpy(p, tail, sizeof tail);
+      }
       static Frame frame __attribute__((aligned(64)));
       memset(&frame, 0, sizeof frame);
       number(frame.st0, instruction->angle);
@@ -156,7 +171,7 @@ int main(int argc, char **argv) {
         // Near to each other: cancellation, exact quotients, ties.
         unsigned e = frame.st1[8] | frame.st1[9] << 8;
         unsigned d = below(4) ? below(70) : below(300);
-        if ((e & 0x7fff) > d) put(frame.st0, (e - d) ^ (below(2) << 15), significand() | 1ull << 63);
+        if ((e & 0x7fff) > d) put(frame.st0, (e - d) ^ (below(2) << 15), mantissa() | 1ull << 63);
         if (below(2)) { uint8_t t[10]; memcpy(t, frame.st0, 10); memcpy(frame.st0, frame.st1, 10); memcpy(frame.st1, t, 10); }
       }
       static const unsigned precisions[] = {0x300, 0x300, 0x200, 0};
@@ -168,13 +183,16 @@ int main(int argc, char **argv) {
       ((void (*)(Frame *))code)(&frame);
       const uint8_t *image = frame.image;
       unsigned status = image[4] | image[5] << 8, tags = image[8] | image[9] << 8, top = status >> 11 & 7;
-      printf("%s %04x ", instruction->bytes, before.control);
+      // FYL2XP1 has no defined result for -1 and below.
+      unsigned exponent = before.st0[8] | before.st0[9] << 8;
+      if (!strcmp(instruction->bytes, "d9f9") && exponent >= 0xbfff && exponent < 0xffff) continue;
+      printf("%s %d %04x ", instruction->bytes, depth, before.control);
       value(before.st0); putchar(' ');
       value(before.st1); putchar(' ');
       hex(before.memory, 10);
       printf(" %03x : %04x %04x ", (unsigned)before.flags & 0x8d5, status, tags);
       for (unsigned i = 0; i < 2; i++) {
-        if ((tags >> ((top + i & 7) * 2) & 3) == 3) printf("-");
+        if ((tags >> (((top + i) & 7) * 2) & 3) == 3) printf("-");
         else value(image + 28 + 10 * i);
         putchar(' ');
       }

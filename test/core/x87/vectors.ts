@@ -32,7 +32,15 @@ export function ulps(a: string, b: string): bigint | undefined {
 /** Runs one line; returns what differs, or undefined. */
 export function runVector(guest: Guest, line: string): string | undefined {
   const [before, after] = line.split(" : ");
-  const [bytes, control, st0, st1, memory, flags] = before!.split(" ") as [string, string, string, string, string, string];
+  const [bytes, depth, control, st0, st1, memory, flags] = before!.split(" ") as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const [status, tags, st0After, st1After, memoryAfter, flagsAfter] = after!.split(" ") as [
     string,
     string,
@@ -41,15 +49,18 @@ export function runVector(guest: Guest, line: string): string | undefined {
     string,
     string,
   ];
-  const code = [0xdb, 0xe3, 0xdb, 0x6f, 0x10, 0xdb, 0x2f, 0xd9, 0x6f, 0x20, ...fromHex(bytes)];
+  const code = [0xdb, 0xe3];
+  for (let i = 1; i < Number(depth); i++) code.push(0xdb, 0x6f, 0x10);
+  if (depth !== "0") code.push(0xdb, 0x2f);
+  code.push(0xd9, 0x6f, 0x20, ...fromHex(bytes));
   const hasMemory = parseInt(bytes.slice(2), 16) < 0xc0;
   if (hasMemory) code.push(48);
   code.push(0xdd, 0xb7, 0x80, 0, 0, 0, 0xf4);
   const ram = guest.cpu.memory;
   // Writing code anew would decode it anew.
-  if (guestCode.get(guest) !== bytes) {
+  if (guestCode.get(guest) !== bytes + depth) {
     ram.write(CODE, Uint8Array.from(code));
-    guestCode.set(guest, bytes);
+    guestCode.set(guest, bytes + depth);
   }
   ram.write(DATA, Uint8Array.from(reversed(st0)));
   ram.write(DATA + 16, Uint8Array.from(reversed(st1)));
@@ -60,7 +71,7 @@ export function runVector(guest: Guest, line: string): string | undefined {
   const state = guest.cpu.state;
   state.setBigUint64(S.RIP, BigInt(CODE), true);
   state.setUint32(S.HALTED, 0, true);
-  const outcome = guest.outcome(guest.cpu.run(guest.cpu.instructionCount + 20));
+  const outcome = guest.outcome(guest.cpu.run(guest.cpu.instructionCount + 30));
   if (outcome.vector !== undefined || outcome.offset !== code.length - 1) return `stopped: ${JSON.stringify(outcome)}`;
 
   const image = new Uint8Array(108);

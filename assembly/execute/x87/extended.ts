@@ -238,10 +238,16 @@ export function roundResult(sign: u32, exponent: i32, high: u64, low: u64, bits:
     if (!masked(UE) && rounded + EXPONENT_ADJUST >= 1) {
       exceptions |= UE;
       rounded += EXPONENT_ADJUST;
+    } else if (!masked(UE)) {
+      // Below the adjusted exponents (FSCALE) an unmasked underflow gives zero.
+      exceptions |= UE | PE;
+      roundedUp = 0;
+      setZero(sign);
+      return;
     } else {
       const shifted = shiftRightSticky(high, low, 1 - exponent);
       significand = roundSignificand(sign, shifted, wideLow, bits);
-      if (roundInexact || !masked(UE)) exceptions |= UE;
+      if (roundInexact) exceptions |= UE;
       rounded = significand >> 63 != 0 ? 1 : 0;
     }
   } else if (rounded > 0x7ffe) {

@@ -136,7 +136,6 @@ export function logarithmExtended(x: u64, xSignExponent: u32, y: u64, ySignExpon
     if (yZero) setInvalid();
     else {
       if (!yInfinite) note(ZE);
-      noteDenormal(y, ySignExponent);
       setInfinity(ySign ^ 1);
     }
     return;

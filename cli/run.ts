@@ -1,7 +1,8 @@
 import type { BootSource } from "../emulator/machine-types";
 import { Machine } from "../emulator/machine";
+import { describeStop } from "../emulator/stop-reason";
 import { getGuest } from "../images/catalog";
-import { describeStop, EXIT_GUEST_CRASH, EXIT_SUCCESS, EXIT_TIMEOUT, exitCodeOf } from "./exit-codes";
+import { EXIT_GUEST_CRASH, EXIT_SUCCESS, EXIT_TIMEOUT, exitCodeOf } from "./exit-codes";
 import { HostConsole } from "./host-console";
 import { loadCore, readInput } from "./load";
 import { parseRunOptions, runHelp, type RunSource } from "./run-options";

@@ -30,7 +30,7 @@ async function start(argv: readonly string[]): Promise<void> {
   const first = await firstGuest();
   const configFile = join(root, "vite.config.ts");
   say("building the page");
-  await build({ configFile, logLevel: "warn" });
+  await build({ configFile, configLoader: "runner", logLevel: "warn" });
   const server = await preview({
     configFile: false,
     root: join(root, "web"),

@@ -12,7 +12,9 @@ const options = [
   ...["--runtime", "stub"],
   ...["--importMemory", "--exportTable"],
   ...["-O3", "--noAssert"],
-  ...["--memoryBase", "0x10000"],
+  // Decimal: asc reads 0x10000 as 0 and says nothing.
+  ...["--initialMemory", "1024", "--maximumMemory", "65536"],
+  ...["--memoryBase", "65536"],
   ...["--enable", "simd"],
 ];
 

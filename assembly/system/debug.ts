@@ -1,0 +1,2 @@
+export function checkCodeBreakpoints(): void {}
+export function deliverPendingDebug(): void {}

@@ -67,7 +67,7 @@ mkdirSync(results, { recursive: true });
 
 const built =
   (await step("build the core", () => buildCore())) && (await step("build the command line", () => buildNode()));
-check("build the page", "vite", ["build", "--logLevel", "warn", "--configLoader", "runner"]);
+check("build the page", "vite", ["build", "--logLevel", "warn"]);
 if (wanted.length === 0) {
   check("types", "tsc", ["-p", "."]);
   check("types of the page", "tsc", ["-p", "web"]);

@@ -66,7 +66,10 @@ describe("CPUID", () => {
       [15, 0x40000118],
     ];
     for (const [bit, msr] of groups) {
-      expect([msr.toString(16), hypervisor.msrRead(msr) !== undefined]).toEqual([msr.toString(16), ((eax >>> bit) & 1) === 1]);
+      expect([msr.toString(16), hypervisor.msrRead(msr) !== undefined]).toEqual([
+        msr.toString(16),
+        ((eax >>> bit) & 1) === 1,
+      ]);
     }
     expect(((edx >>> 10) & 1) === 1).toBe(hypervisor.msrRead(0x40000105) !== undefined);
     expect((edx >>> 8) & 1).toBe(1);

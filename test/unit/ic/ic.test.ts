@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { Heartbeat } from "../../../emulator/devices/ic/heartbeat";
-import { KVP_POOL_AUTO, KVP_POOL_EXTERNAL, KeyValuePairExchange, type KvpResult } from "../../../emulator/devices/ic/kvp";
+import {
+  KVP_POOL_AUTO,
+  KVP_POOL_EXTERNAL,
+  KeyValuePairExchange,
+  type KvpResult,
+} from "../../../emulator/devices/ic/kvp";
 import { Shutdown } from "../../../emulator/devices/ic/shutdown";
 import { TimeSync } from "../../../emulator/devices/ic/time-sync";
 import type { VmbusDevice } from "../../../emulator/vmbus/channel";
@@ -213,7 +218,9 @@ describe("time synchronization", () => {
   const EPOCH_1601 = BigInt(EPOCH_MS + 11_644_473_600_000) * 10_000n;
 
   it.each(["1.0", "3.0", "4.0"])("sets the clock once and then sends samples, version %s", (version) => {
-    const service = new FakeService((machine) => new TimeSync(machine.timers, () => machine.hypervisor.referenceTime()));
+    const service = new FakeService(
+      (machine) => new TimeSync(machine.timers, () => machine.hypervisor.referenceTime()),
+    );
     service.machine.advance(7 * SECOND);
     service.negotiate([version]);
     const newer = version === "4.0";

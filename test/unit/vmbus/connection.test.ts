@@ -337,7 +337,15 @@ describe("open and close", () => {
 
   it("complains about nonsense, but only so often", () => {
     const { machine, guest } = connected();
-    for (const bad of [new Uint8Array(4), words(99), words(5, 1), words(7, 1), words(13, 1), words(11, 1, 2), words(3)]) {
+    for (const bad of [
+      new Uint8Array(4),
+      words(99),
+      words(5, 1),
+      words(7, 1),
+      words(13, 1),
+      words(11, 1, 2),
+      words(3),
+    ]) {
       expect(guest.post(bad)).toBe(0);
     }
     expect(machine.log.length).toBe(7);
@@ -483,8 +491,19 @@ describe("rings", () => {
     expect(data).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
     expect(packet?.payload[0]).toBe(9);
     expect(channel.receive()?.transactionId).toBe(0xffff_ffff_ffff_fff0n);
-    const pages = { setId: 0xcafe, ranges: [{ byteOffset: 4096, byteCount: 60 }, { byteOffset: 0, byteCount: 1 }] };
-    device.channel?.send({ payload: Uint8Array.of(1), transferPages: pages, transactionId: 5n, completionRequested: true });
+    const pages = {
+      setId: 0xcafe,
+      ranges: [
+        { byteOffset: 4096, byteCount: 60 },
+        { byteOffset: 0, byteCount: 1 },
+      ],
+    };
+    device.channel?.send({
+      payload: Uint8Array.of(1),
+      transferPages: pages,
+      transactionId: 5n,
+      completionRequested: true,
+    });
     const sent = channel.receive();
     expect([sent?.type, sent?.flags, sent?.payload[0]]).toEqual([7, 1, 1]);
     const raw = new DataView(sent!.raw.buffer);
@@ -502,13 +521,20 @@ describe("rings", () => {
     [
       "GPA range outside RAM",
       (channel: FakeChannel) =>
-        void channel.send(9, new Uint8Array(8), { extra: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0) }),
+        void channel.send(9, new Uint8Array(8), {
+          extra: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
+        }),
     ],
     [
       "more GPA ranges than there are",
-      (channel: FakeChannel) => void channel.send(9, new Uint8Array(8), { extra: Uint8Array.of(0, 0, 0, 0, 255, 255, 255, 255) }),
+      (channel: FakeChannel) =>
+        void channel.send(9, new Uint8Array(8), { extra: Uint8Array.of(0, 0, 0, 0, 255, 255, 255, 255) }),
     ],
-    ["more transfer ranges than there are", (channel: FakeChannel) => void channel.send(7, new Uint8Array(8), { extra: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0) })],
+    [
+      "more transfer ranges than there are",
+      (channel: FakeChannel) =>
+        void channel.send(7, new Uint8Array(8), { extra: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0) }),
+    ],
     [
       "read index outside",
       (channel: FakeChannel) => {

@@ -176,11 +176,13 @@ export class FakeGuest {
     const channel = new FakeChannel(this, relid, offer.view.getUint32(192, true), gpas, pages, featureBits);
     const gpadl = this.shareGpadl(relid, gpas);
     const created = this.message(10);
-    if (created.view.getUint32(12, true) !== gpadl || created.view.getUint32(16, true) !== 0) throw new Error("no GPADL");
+    if (created.view.getUint32(12, true) !== gpadl || created.view.getUint32(16, true) !== 0)
+      throw new Error("no GPADL");
     channel.gpadl = gpadl;
     this.post(this.openMessage(relid, gpadl, pages));
     const result = this.message(6);
-    if (result.view.getUint32(8, true) !== relid || result.view.getUint32(16, true) !== 0) throw new Error("not opened");
+    if (result.view.getUint32(8, true) !== relid || result.view.getUint32(16, true) !== 0)
+      throw new Error("not opened");
     return channel;
   }
 

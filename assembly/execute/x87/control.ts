@@ -1,5 +1,6 @@
-// Control of the FPU: control and status words, environment, whole state (SDM volume 2: FINIT, FCLEX, FLDCW, FSTCW, FSTSW,
-// FLDENV, FSTENV, FSAVE, FRSTOR, WAIT; layouts: volume 1, 8.1.10). The waiting forms are FWAIT and the instruction.
+// Control of the FPU: control and status words, environment, whole state (SDM volume 2: FINIT, FCLEX, FLDCW, FSTCW,
+// FSTSW, FLDENV, FSTENV, FSAVE, FRSTOR, WAIT; layouts: volume 1, 8.1.10). The waiting forms are FWAIT and the
+// instruction.
 
 import { modrm, operandWidth } from "../../decode/instruction";
 import { FORM_MEMORY, FORM_REGISTER, MODRM, ONE, define, defineForm } from "../../decode/tables";

@@ -1,4 +1,4 @@
-import { getGuest, listGuests } from "../images/catalog";
+import { getGuest, guestOptions, listGuests, type GuestOptions } from "../images/catalog";
 import { UsageError } from "./errors";
 import { EXIT_SUCCESS } from "./exit-codes";
 import { parse, text } from "./options";
@@ -9,36 +9,45 @@ const help = `usage: hypertab guest list
 list    names the guests that are known
 get     fetches or builds one, and prints the paths of its files and its kernel command line
 
-  --cache FOLDER     where guests are kept
-  --mirror URL       takes CentOS's packages from here instead of the CentOS vault
+  --cache FOLDER     where guests are kept (default: HYPERTAB_CACHE, or .cache in the checkout)
+  --mirror URL       takes packages from here (default: HYPERTAB_MIRROR, or where the distribution publishes them)
   --help             this text
 
-el6 is taken from the folder that the environment variable HYPERTAB_GUESTS names.
+el6 is found in the folder that HYPERTAB_GUESTS names (default: ../shared/guests).
 `;
 
 /** `hypertab guest list|get`. Returns the exit code. */
 export async function guest(argv: readonly string[], report: (line: string) => void): Promise<number> {
-  const args = parse("guest", argv, {
+  const args = parse("hypertab guest --help", argv, {
     cache: { type: "string" },
     mirror: { type: "string" },
     help: { type: "boolean", short: "h" },
   });
   const [action, name, extra] = args.positionals;
+  const options = guestOptions(process.env, {
+    cacheDir: text(args, "cache"),
+    mirror: text(args, "mirror"),
+    log: report,
+  });
   if (args.values["help"]) process.stdout.write(help);
-  else if (action === "list" && name === undefined) list();
-  else if (action === "get" && name !== undefined && extra === undefined) {
-    const { kernel, initrd, commandLine } = await getGuest(name, {
-      cacheDir: text(args, "cache"),
-      mirror: text(args, "mirror"),
-      progress: report,
-    });
-    process.stdout.write(`kernel        ${kernel}\ninitrd        ${initrd}\ncommand line  ${commandLine}\n`);
-  } else throw new UsageError("give: hypertab guest list, or: hypertab guest get NAME");
+  else if (action === "list" && name === undefined) await list(options);
+  else if (action === "get" && name !== undefined && extra === undefined) await get(name, options);
+  else throw new UsageError("give: hypertab guest list, or: hypertab guest get NAME");
   return EXIT_SUCCESS;
 }
 
-function list(): void {
-  const guests = listGuests();
-  const width = Math.max(...guests.map((known) => known.name.length));
-  for (const known of guests) process.stdout.write(`${known.name.padEnd(width)}  ${known.description}\n`);
+async function list(options: GuestOptions): Promise<void> {
+  const guests = await listGuests(options);
+  const width = Math.max(...guests.map(({ name }) => name.length));
+  for (const { name, description, available, from } of guests) {
+    const where = available ? `here: ${from}` : `not here: ${from}`;
+    process.stdout.write(`${name.padEnd(width)}  ${description}\n${" ".repeat(width)}  ${where}\n`);
+  }
+}
+
+async function get(name: string, options: GuestOptions): Promise<void> {
+  const { kernel, initrd, commandLine, why } = await getGuest(name, options);
+  process.stdout.write(
+    `guest         ${name}, from ${why}\nkernel        ${kernel}\ninitrd        ${initrd}\ncommand line  ${commandLine}\n`,
+  );
 }

@@ -9,21 +9,21 @@ export interface Arguments {
   readonly positionals: readonly string[];
 }
 
-/** Splits a command's arguments; throws UsageError with one line for what it does not know. */
-export function parse(command: string, args: readonly string[], options: OptionTable): Arguments {
-  const help = `try: hypertab ${command} --help`;
+/** Splits a command's arguments; throws UsageError with one line for what it does not know, and `usage` as a hint. */
+export function parse(usage: string, args: readonly string[], options: OptionTable): Arguments {
+  const hint = `(try: ${usage})`;
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
     return { values: values as Arguments["values"], positionals };
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
     const option = /'(-[^' ]*)/.exec(message)?.[1] ?? "an option";
-    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(`unknown option ${option} (${help})`);
+    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new UsageError(`unknown option ${option} ${hint}`);
     if (code !== "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") throw error;
     throw new UsageError(
       /does not take/.test(message)
-        ? `option ${option} takes no value (${help})`
-        : `option ${option} needs a value; one that begins with a dash is given as ${option}=VALUE (${help})`,
+        ? `option ${option} takes no value ${hint}`
+        : `option ${option} needs a value; one that begins with a dash is given as ${option}=VALUE ${hint}`,
     );
   }
 }

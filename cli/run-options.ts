@@ -40,7 +40,7 @@ Exit code: 0 the guest powered off, 2 wrong use, 3 time-out, 4 the guest panicke
 
 /** Reads the options of `run`; undefined stands for --help. Throws UsageError. */
 export function parseRunOptions(argv: readonly string[]): RunOptions | undefined {
-  const args = parse("run", argv, {
+  const args = parse("hypertab run --help", argv, {
     kernel: { type: "string" },
     initrd: { type: "string" },
     append: { type: "string" },

@@ -1,7 +1,8 @@
 import type { BootSource } from "../emulator/machine-types";
 import { Machine } from "../emulator/machine";
-import { getGuest } from "../images/catalog";
-import { describeStop, EXIT_GUEST_CRASH, EXIT_SUCCESS, EXIT_TIMEOUT, exitCodeOf } from "./exit-codes";
+import { describeStop } from "../emulator/stop-reason";
+import { getGuest, guestOptions } from "../images/catalog";
+import { EXIT_GUEST_CRASH, EXIT_SUCCESS, EXIT_TIMEOUT, exitCodeOf } from "./exit-codes";
 import { HostConsole } from "./host-console";
 import { loadCore, readInput } from "./load";
 import { parseRunOptions, runHelp, type RunSource } from "./run-options";
@@ -36,7 +37,7 @@ async function loadBootSource(source: RunSource, report: (line: string) => void)
       commandLine: source.commandLine,
     };
   }
-  const guest = await getGuest(source.name, { progress: report });
+  const guest = await getGuest(source.name, guestOptions(process.env, { log: report }));
   return {
     kernel: readInput("the guest's kernel", guest.kernel),
     initrd: readInput("the guest's initrd", guest.initrd),

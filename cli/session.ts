@@ -1,12 +1,11 @@
 import type { Machine } from "../emulator/machine";
 import type { StopReason, TimeMode } from "../emulator/machine-types";
-import { Alarm } from "./alarm";
 import { PanicWatcher } from "./panic-watcher";
 
 /** What a session needs of a machine. */
 export type SessionMachine = Pick<
   Machine,
-  "start" | "shutdown" | "turnOff" | "serialInput" | "status" | "on" | "stopped"
+  "start" | "shutdown" | "turnOff" | "serialInput" | "after" | "on" | "stopped"
 >;
 
 /** Where the guest's serial console goes, and what a person at it can do. */
@@ -26,8 +25,8 @@ export type Outcome =
   | { readonly kind: "time-out" }
   | { readonly kind: "panic" };
 
-/** After a panic message the guest has this long for the rest of its text, in seconds of the run's kind of time. */
-const PANIC_GRACE = { real: 1, virtual: 0.1 } as const;
+/** After a panic message the guest has this long for the rest of its text, in seconds of its time. */
+const PANIC_GRACE_SECONDS = { real: 1, virtual: 0.1 } as const;
 
 /** Runs a machine to its end with its serial console on `console`. Rejects only for a defect of ours. */
 export async function runSession(
@@ -41,32 +40,29 @@ export async function runSession(
     machine.turnOff();
   };
 
-  const timeout = new Alarm(machine, options.time, () => endBecause({ kind: "time-out" }));
-  const grace = new Alarm(machine, options.time, () => endBecause({ kind: "panic" }));
   const panic = new PanicWatcher();
+  const graceSeconds = PANIC_GRACE_SECONDS[options.time];
   const endings = [
     machine.on("serial", (bytes) => {
-      // In virtual time what comes after the end is not part of the run, however late we notice the end.
-      if (endedByUs || timeout.isDue() || grace.isDue()) return;
+      if (endedByUs) return;
       console.write(bytes);
       if (panic.seen) return;
       panic.feed(bytes);
-      if (panic.seen) grace.set(PANIC_GRACE[options.time]);
+      if (panic.seen) endings.push(machine.after(graceSeconds, () => endBecause({ kind: "panic" })));
     }),
     machine.on("log", ({ source, message }) => console.notice(`hypertab: ${source}: ${message}`)),
     console.onInterrupt(interruptHandler(machine, console)),
   ];
   try {
     console.open({ input: (data) => machine.serialInput(data), leave: () => machine.turnOff() });
-    if (options.timeoutSeconds !== undefined) timeout.set(options.timeoutSeconds);
-    // A start that fails never stops; one that succeeds says nothing about the end.
-    const started = Promise.resolve(machine.start());
-    const reason = await Promise.race([machine.stopped, started.then(() => machine.stopped)]);
+    if (options.timeoutSeconds !== undefined) {
+      endings.push(machine.after(options.timeoutSeconds, () => endBecause({ kind: "time-out" })));
+    }
+    machine.start();
+    const reason = await machine.stopped;
     if (endedByUs) return endedByUs;
     return panic.seen && reason.kind !== "debug-exit" ? { kind: "panic" } : { kind: "stopped", reason };
   } finally {
-    timeout.cancel();
-    grace.cancel();
     for (const end of endings) end();
     console.close();
   }

@@ -152,6 +152,22 @@ export class Machine {
     };
   }
 
+  /**
+   * Calls `callback` once, when `seconds` have passed on the machine's clock from now; a pause is no time. In virtual
+   * time that is between the same two instructions in every run. What the guest wrote before has then been sent.
+   * @returns the function that cancels it
+   */
+  after(seconds: number, callback: () => void): () => void {
+    const { timers, clock } = this.board;
+    const timer = timers.create(() => {
+      this.flush();
+      callback();
+    });
+    timer.arm(clock.now() + Math.round(seconds * 1e9));
+    this.runner.wake();
+    return () => timer.cancel();
+  }
+
   /** Subscribes to an event. @returns the function that ends the subscription */
   on<K extends keyof MachineEvents>(event: K, listener: (value: MachineEvents[K]) => void): () => void {
     return this.emitter.on(event, listener);

@@ -90,6 +90,8 @@ export class Runner {
     const end = performance.now() + SLICE_MS;
     do {
       this.timers.runDue();
+      // A timer may have stopped the machine.
+      if (!this.running) return 0;
       const exit = this.enter();
       this.hooks.afterRun();
       if (exit === EXIT_SHUTDOWN) {

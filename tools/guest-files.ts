@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
-import { getGuest, listGuests, type Guest } from "../images/catalog";
+import { getGuest, guestOptions, listGuests, type Guest, type GuestListing } from "../images/catalog";
 
 type Next = () => void;
 
@@ -13,13 +13,14 @@ type Next = () => void;
  */
 export function guestFiles(options: { first?: string; report?: (line: string) => void } = {}): Plugin {
   const report = options.report ?? ((line) => void process.stderr.write(`${line}\n`));
+  const fromHere = guestOptions(process.env, { log: report });
   const wanted = new Map<string, Promise<Guest>>();
 
   /** Gets a guest once, however many requests ask for it; a failure is forgotten, so that the next one tries again. */
   function get(name: string): Promise<Guest> {
     const known = wanted.get(name);
     if (known) return known;
-    const guest = getGuest(name, { progress: report });
+    const guest = getGuest(name, fromHere);
     wanted.set(name, guest);
     guest.catch(() => wanted.delete(name));
     return guest;
@@ -36,13 +37,24 @@ export function guestFiles(options: { first?: string; report?: (line: string) =>
     stream.on("error", (error) => response.destroy(error)).pipe(response);
   }
 
+  /** What is here comes before what must be fetched. */
+  async function list(response: ServerResponse): Promise<void> {
+    const rank = (guest: GuestListing): number => (guest.name === options.first ? 0 : guest.available ? 1 : 2);
+    const guests = (await listGuests(fromHere)).sort((a, b) => rank(a) - rank(b));
+    sendJson(response, 200, {
+      guests: guests.map(({ name, description, available }) => ({ name, description, available })),
+    });
+  }
+
   function serve(request: IncomingMessage, response: ServerResponse, next: Next): void {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    const fail = (error: unknown): void => {
+      const message = error instanceof Error ? error.message : String(error);
+      report(`${path}: ${message}`);
+      sendJson(response, 502, { error: message });
+    };
     if (path === "/guests/index.json") {
-      const guests = listGuests().map(({ name, description }) => ({ name, description }));
-      sendJson(response, 200, {
-        guests: guests.sort((a, b) => Number(b.name === options.first) - Number(a.name === options.first)),
-      });
+      list(response).catch(fail);
       return;
     }
     const match = /^\/guests\/([a-z0-9-]+)\/(guest\.json|kernel|initrd)$/.exec(path);
@@ -50,11 +62,7 @@ export function guestFiles(options: { first?: string; report?: (line: string) =>
       next();
       return;
     }
-    answer(match[1] as string, match[2] as string, response).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      report(`${match[1]}: ${message}`);
-      sendJson(response, 502, { error: message });
-    });
+    answer(match[1] as string, match[2] as string, response).catch(fail);
   }
 
   return {

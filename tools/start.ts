@@ -1,45 +1,41 @@
-// `npm start`: gets a guest, builds the page and serves both.
+// `npm start`: gets a guest, builds the page and serves both. `npm run dev`: serves the page from its sources.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, preview } from "vite";
+import { build, createServer, preview, type InlineConfig } from "vite";
 import { oneLine } from "../cli/errors";
 import { parse, wholeNumber } from "../cli/options";
-import { getGuest, listGuests } from "../images/catalog";
+import { getDefaultGuest, guestOptions } from "../images/catalog";
 import { guestFiles } from "./guest-files";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** The first guest that can be got, in the catalog's order. */
-async function firstGuest(): Promise<string> {
-  for (const { name } of listGuests()) {
-    try {
-      await getGuest(name, { progress: (line) => say(`  ${line}`) });
-      say(`guest: ${name}`);
-      return name;
-    } catch (error) {
-      say(`guest: not ${name}: ${oneLine(error)}`);
-    }
-  }
-  throw new Error("no guest could be got; the lines above say why");
-}
-
 async function start(argv: readonly string[]): Promise<void> {
-  const args = parse("start", argv, { port: { type: "string" } });
+  const args = parse("npm start -- --port N", argv, { port: { type: "string" }, dev: { type: "boolean" } });
   const port = wholeNumber(args, "port", { least: 0, most: 65535, unit: "a port", otherwise: 5173 });
-  const first = await firstGuest();
-  const configFile = join(root, "vite.config.ts");
-  say("building the page");
-  await build({ configFile, logLevel: "warn" });
-  const server = await preview({
-    configFile: false,
-    root: join(root, "web"),
-    build: { outDir: join(root, "dist/web") },
-    plugins: [guestFiles({ first, report: say })],
+  say("looking for a guest");
+  const { name, why } = await getDefaultGuest(guestOptions(process.env, { log: (line) => say(`  ${line}`) }));
+  say(`guest: ${name}, from ${why}`);
+
+  const address = await serve(args.values["dev"] === true, {
+    configFile: join(root, "vite.config.ts"),
+    logLevel: "warn",
+    plugins: [guestFiles({ first: name, report: say })],
+    server: { port, host: "127.0.0.1" },
     preview: { port, host: "127.0.0.1" },
   });
-  const address = server.resolvedUrls?.local[0];
-  say(`\nHypertab is at ${address}?guest=${first}\nCtrl-C ends it.`);
+  say(`\nHypertab is at ${address}?guest=${name}\nCtrl-C ends it.`);
+}
+
+async function serve(development: boolean, config: InlineConfig): Promise<string | undefined> {
+  if (development) {
+    const server = await createServer(config);
+    await server.listen();
+    return server.resolvedUrls?.local[0];
+  }
+  say("building the page");
+  await build(config);
+  return (await preview(config)).resolvedUrls?.local[0];
 }
 
 start(process.argv.slice(2)).catch((error: unknown) => {

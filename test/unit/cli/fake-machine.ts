@@ -1,4 +1,4 @@
-import type { MachineEvents, MachineStatus, StopReason } from "../../../emulator/machine-types";
+import type { MachineEvents, StopReason } from "../../../emulator/machine-types";
 import type { Console, SessionMachine } from "../../../cli/session";
 
 type Listeners = { [K in keyof MachineEvents]?: ((value: MachineEvents[K]) => void)[] };
@@ -7,10 +7,11 @@ type Listeners = { [K in keyof MachineEvents]?: ((value: MachineEvents[K]) => vo
 export class FakeMachine implements SessionMachine {
   readonly stopped: Promise<StopReason>;
   readonly received: number[] = [];
-  guestSeconds = 0;
   shutdownRequests = 0;
   shutdownConnected = true;
   started = false;
+  private now = 0;
+  private readonly timers = new Set<{ readonly at: number; readonly callback: () => void }>();
   private readonly listeners: Listeners = {};
   private settle!: (reason: StopReason) => void;
 
@@ -36,8 +37,18 @@ export class FakeMachine implements SessionMachine {
     this.received.push(...(typeof data === "string" ? new TextEncoder().encode(data) : data));
   }
 
-  status(): MachineStatus {
-    return { state: "running", guestSeconds: this.guestSeconds, instructions: 0, channels: [] };
+  after(seconds: number, callback: () => void): () => void {
+    const timer = { at: this.now + seconds, callback };
+    this.timers.add(timer);
+    return () => void this.timers.delete(timer);
+  }
+
+  /** Lets the machine's clock go on by `seconds`, firing what comes due in the order of its time. */
+  advance(seconds: number): void {
+    this.now += seconds;
+    for (const timer of [...this.timers].sort((a, b) => a.at - b.at)) {
+      if (timer.at <= this.now && this.timers.delete(timer)) timer.callback();
+    }
   }
 
   on<K extends keyof MachineEvents>(event: K, listener: (value: MachineEvents[K]) => void): () => void {
@@ -55,8 +66,9 @@ export class FakeMachine implements SessionMachine {
     this.settle(reason);
   }
 
-  get listenerCount(): number {
-    return Object.values(this.listeners).reduce((sum, list) => sum + list.length, 0);
+  /** Listeners and timers that nobody took back. */
+  get leftBehind(): number {
+    return Object.values(this.listeners).reduce((sum, list) => sum + list.length, this.timers.size);
   }
 }
 

@@ -1,8 +1,9 @@
 // The core's exports, and the one place that names every family of instructions.
 
 import { flushBlocks } from "./decode/blocks";
-import { registerControl } from "./execute/control";
+import { registerInstructions } from "./execute/index";
 import { tlbFlushAll } from "./memory/tlb";
+import { registerSystem } from "./system/index";
 import { updateMode } from "./system/mode";
 import { resetProcessor } from "./system/reset";
 
@@ -13,7 +14,8 @@ export { tlbFlushAll } from "./memory/tlb";
 
 /** Fills the decode tables; once, after instantiation. */
 export function initialize(): void {
-  registerControl();
+  registerInstructions();
+  registerSystem();
   reset();
 }
 

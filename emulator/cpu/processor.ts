@@ -146,6 +146,13 @@ export class Processor {
     }
   }
 
+  /** Makes a run() that is under way end earlier, exactly at `limit` instructions or right after the running one. */
+  lowerLimit(limit: number): void {
+    if (limit >= this.getU64(INSTRUCTION_LIMIT)) return;
+    this.setU64(INSTRUCTION_LIMIT, limit);
+    this.setU32(BLOCK_LIMIT, 0);
+  }
+
   /** Instructions retired, exact even while a handler calls the host. */
   get instructionCount(): number {
     const partial = (this.getU32(CURRENT_OP) - this.getU32(BLOCK_START)) / 32;

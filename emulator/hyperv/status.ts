@@ -1,0 +1,11 @@
+/** HV_STATUS: what a hypercall returns in bits 15:0 of its result (TLFS 6.0b, appendix B). */
+export const HV_STATUS_SUCCESS = 0x0000;
+export const HV_STATUS_INVALID_HYPERCALL_CODE = 0x0002;
+export const HV_STATUS_INVALID_HYPERCALL_INPUT = 0x0003;
+export const HV_STATUS_INVALID_ALIGNMENT = 0x0004;
+export const HV_STATUS_INVALID_PARAMETER = 0x0005;
+export const HV_STATUS_ACCESS_DENIED = 0x0006;
+export const HV_STATUS_INVALID_VP_INDEX = 0x000e;
+export const HV_STATUS_INVALID_PORT_ID = 0x0011;
+export const HV_STATUS_INVALID_CONNECTION_ID = 0x0012;
+export const HV_STATUS_INSUFFICIENT_BUFFERS = 0x0013;

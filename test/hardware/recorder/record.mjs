@@ -1,5 +1,5 @@
-// Records the vectors: node test/vectors/recorder/record.mjs [GROUP...]
-// Needs an x86-64 Linux host with gcc and GNU as. Writes test/vectors/GROUP.vectors.gz for each group.
+// Records the vectors: node test/hardware/recorder/record.mjs [GROUP...]
+// Needs an x86-64 Linux host with gcc and GNU as. Writes test/hardware/GROUP.vectors.gz for each group.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

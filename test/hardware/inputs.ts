@@ -218,7 +218,7 @@ export function makeInputs(form: FormInputs, number: number): Inputs {
 
   const memory = new Uint8Array(WINDOW);
   const view = new DataView(memory.buffer);
-  for (let i = 0; i < WINDOW; ) {
+  for (let i = 0; i < WINDOW;) {
     if ((options & OPTION_SPARSE) !== 0) {
       memory[i++] = ((g.next() >>> 8) & 7) === 0 ? 1 : 0;
     } else if (domain === DOMAIN_F32) {
@@ -240,7 +240,7 @@ export function makeInputs(form: FormInputs, number: number): Inputs {
   let mxcsr = 0x1f80;
   if ((options & OPTION_XMM) !== 0) {
     const xmmView = new DataView(xmm.buffer);
-    for (let i = 0; i < 256; ) {
+    for (let i = 0; i < 256;) {
       if (domain === DOMAIN_F32) {
         xmmView.setUint32(i, g.f32(), true);
         i += 4;

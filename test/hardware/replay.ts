@@ -166,7 +166,10 @@ function hex(value: number): string {
 }
 /** Little-endian bytes as one hexadecimal number. */
 function bytes(value: Uint8Array): string {
-  return [...value].reverse().map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...value]
+    .reverse()
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }
 function context(inputs: Inputs): string {
   const [rax, rcx, rdx, rbx] = inputs.gpr;

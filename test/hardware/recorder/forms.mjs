@@ -128,7 +128,11 @@ each("crc32", ["{op} rax, {b}", "{op} rdx, {m}"], [8, 64]);
 form("crc32 eax, bh");
 
 group = "data";
-each("mov", ["{op} {a}, {b}", "{op} {m}, {d}", "{op} {b}, {m}", "{load} {op} {c}, {d}", "{op} {m}, {i}", "{op} {c}, {i}"], ALL);
+each(
+  "mov",
+  ["{op} {a}, {b}", "{op} {m}, {d}", "{op} {b}, {m}", "{load} {op} {c}, {d}", "{op} {m}, {i}", "{op} {c}, {i}"],
+  ALL,
+);
 form("mov r11, 0x123456789abcdef0");
 form("mov eax, 0xfedcba98");
 form("mov ah, bh");
@@ -335,8 +339,12 @@ for (const text of [
 
 group = "ssse3-sse4";
 vector("pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd pabsb pabsw pabsd");
-vector(`packusdw pcmpeqq pcmpgtq pmaxsb pmaxsd pmaxuw pmaxud pminsb pminsd pminuw pminud pmuldq pmulld phminposuw
-  pmovsxbw pmovsxwd pmovsxdq pmovzxbw pmovzxwd pmovzxdq`, packed, ["{op} xmm1, xmm2"]);
+vector(
+  `packusdw pcmpeqq pcmpgtq pmaxsb pmaxsd pmaxuw pmaxud pminsb pminsd pminuw pminud pmuldq pmulld phminposuw
+  pmovsxbw pmovsxwd pmovsxdq pmovzxbw pmovzxwd pmovzxdq`,
+  packed,
+  ["{op} xmm1, xmm2"],
+);
 vector("pmovsxbw pmovsxwd pmovsxdq pmovzxbw pmovzxwd pmovzxdq", packed, ["{op} xmm1, qword ptr [rsi]"]);
 vector("pmovsxbd pmovsxwq pmovzxbd pmovzxwq", packed, ["{op} xmm1, xmm2", "{op} xmm1, dword ptr [rsi]"]);
 vector("pmovsxbq pmovzxbq", packed, ["{op} xmm1, xmm2", "{op} xmm1, word ptr [rsi]"]);
@@ -365,7 +373,9 @@ for (const text of [
   form(text, packed);
 }
 // String comparison: every aggregation and format, with text in which matches happen.
-for (const control of [0x00, 0x01, 0x02, 0x03, 0x04, 0x08, 0x0c, 0x0d, 0x0e, 0x18, 0x1a, 0x38, 0x3a, 0x44, 0x46, 0x4c, 0x7e]) {
+for (const control of [
+  0x00, 0x01, 0x02, 0x03, 0x04, 0x08, 0x0c, 0x0d, 0x0e, 0x18, 0x1a, 0x38, 0x3a, 0x44, 0x46, 0x4c, 0x7e,
+]) {
   const settings = { options: XMM | SPARSE };
   const load = "movdqu xmm1, [rsi]; movdqu xmm2, [rdi]; and eax, 15; and edx, 15; ";
   form(`${load}pcmpistri xmm1, xmm2, ${control}`, settings);
@@ -412,11 +422,14 @@ form("dppd xmm1, xmm2, 0x31", double);
 
 group = "mmx";
 const mmx = { options: X87 };
-vector(`paddb paddw paddd paddq paddsb paddsw paddusb paddusw psubb psubw psubd psubq psubsb psubsw psubusb psubusw
+vector(
+  `paddb paddw paddd paddq paddsb paddsw paddusb paddusw psubb psubw psubd psubq psubsb psubsw psubusb psubusw
   pmullw pmulhw pmulhuw pmuludq pmaddwd pavgb pavgw pmaxub pmaxsw pminub pminsw psadbw pand pandn por pxor
   pcmpeqb pcmpeqw pcmpeqd pcmpgtb pcmpgtw pcmpgtd packsswb packssdw packuswb punpckhbw punpckhwd punpckhdq
   pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd pabsb pabsw pabsd`,
-  mmx, ["{op} mm1, mm2", "{op} mm3, qword ptr [rsi]"]);
+  mmx,
+  ["{op} mm1, mm2", "{op} mm3, qword ptr [rsi]"],
+);
 vector("punpcklbw punpcklwd punpckldq", mmx, ["{op} mm1, mm2", "{op} mm3, dword ptr [rsi]"]);
 vector("psllw pslld psllq psrlw psrld psrlq psraw psrad", mmx, ["{op} mm1, mm2", "{op} mm1, 5", "{op} mm1, 40"]);
 for (const text of [

@@ -34,13 +34,9 @@ import { acknowledgeInterrupt } from "./host";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, findBlock, makeBlock } from "./decode/blocks";
 import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
 import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
-import { IF, RF, TF } from "./execute/flags";
-import { checkCodeBreakpoints, deliverPendingDebug } from "./system/debug";
+import { IF } from "./execute/flags";
+import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
 import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
-import { updateMode } from "./system/mode";
-
-/** DR6.BS, single step. */
-const DR6_BS: u32 = 0x4000;
 
 /** Room for one decoded instruction that is run alone. */
 const single = memory.data(OP_SIZE, 8);
@@ -134,19 +130,14 @@ function recover(): void {
   store<u64>(CURRENT_OP, 0);
 }
 
-/** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF. */
+/** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF, RF. */
 function step(): void {
-  const traps = (load<u32>(EFLAGS) & TF) != 0;
   store<u32>(INTERRUPT_SHADOW, 0);
   checkCodeBreakpoints();
   fetchSingle(<u32>single);
-  if ((load<u32>(EFLAGS) & RF) != 0) {
-    store<u32>(EFLAGS, load<u32>(EFLAGS) & ~RF);
-    updateMode();
-  }
   const mode = load<u32>(CODE_MODE);
   runBlock(<u32>single, <u32>single + OP_SIZE, mode);
-  if (traps) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | DR6_BS);
+  finishStep();
 }
 
 function countOne(): void {

@@ -10,6 +10,7 @@ import { registerExchange } from "./exchange";
 import { registerMultiply } from "./multiply";
 import { registerPush } from "./push";
 import { registerShift } from "./shift";
+import { registerSse } from "./sse/index";
 import { registerString } from "./string";
 
 /** Enters every instruction of execute/ into the decode tables. */
@@ -24,5 +25,6 @@ export function registerInstructions(): void {
   registerMultiply();
   registerPush();
   registerShift();
+  registerSse();
   registerString();
 }

@@ -91,7 +91,10 @@ const PART: u32 = 4096;
 
 /** Ends an execution: on to the next instruction, or this one again. */
 // @ts-ignore: decorator
-@inline function finish(again: u64, next: u64, left: u64): void { store<u64>(RIP, left != 0 ? again : next); }
+@inline function finish(again: u64, next: u64, left: u64): void {
+  const rip = left != 0 ? again : next;
+  store<u64>(RIP, load<u32>(CODE_MODE) == MODE_64 ? rip : rip & 0xffffffff);
+}
 
 // MOVS
 
@@ -100,7 +103,7 @@ const PART: u32 = 4096;
   const next = nextRip(op);
   if (!repeats(op)) {
     movsElement<T>(operandSegment(op), addressSize(op));
-    store<u64>(RIP, next);
+    finish(next, next, 0);
     return;
   }
   movsRepeated<T>(operandSegment(op), addressSize(op), thisRip(op), next);
@@ -171,7 +174,7 @@ function moveRun<T>(from: u32, to: u32, bytes: u32, backward: bool): void {
   const next = nextRip(op);
   if (!repeats(op)) {
     stosElement<T>(addressSize(op));
-    store<u64>(RIP, next);
+    finish(next, next, 0);
     return;
   }
   stosRepeated<T>(addressSize(op), thisRip(op), next);
@@ -266,7 +269,7 @@ function scan<T, K>(op: u32): void {
   const segment = operandSegment(op);
   if (!repeats(op)) {
     element<T, K>(segment, size);
-    store<u64>(RIP, next);
+    finish(next, next, 0);
     return;
   }
   const again = thisRip(op);
@@ -280,7 +283,7 @@ function scan<T, K>(op: u32): void {
     setPointer(RCX, left, size);
     // REPE goes on while equal, REPNE while not; LODS looks at the count alone.
     if (idof<K>() != idof<Lods>() && (getZF() != 0) == untilZero) {
-      store<u64>(RIP, next);
+      finish(next, next, 0);
       return;
     }
     if (load<u32>(PENDING_DEBUG) != 0) break;

@@ -125,6 +125,21 @@ export class Guest {
     this.cpu.updateMode();
   }
 
+  /** Puts the processor at CPL 3, in the mode's user segments. */
+  asUser(): this {
+    const state = this.cpu.state;
+    state.setUint32(S.CPL, 3, true);
+    for (let segment = 0; segment < 6; segment++) {
+      const address = S.SEGMENTS + segment * S.SEGMENT_STRIDE;
+      const attributes = state.getUint32(address + S.SEGMENT_ATTRIBUTES, true);
+      state.setUint32(address + S.SEGMENT_ATTRIBUTES, attributes | 0x60, true);
+      const cs = this.mode === 64 ? USER_CS64 : USER_CS;
+      state.setUint16(address + S.SEGMENT_SELECTOR, segment === S.CS ? cs : USER_DS, true);
+    }
+    this.cpu.updateMode();
+    return this;
+  }
+
   private writeTables(): void {
     const memory = this.cpu.memory;
     const descriptor = (selector: number, value: bigint): void => void memory.writeU64(GDT + (selector & ~7), value);

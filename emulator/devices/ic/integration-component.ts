@@ -1,0 +1,102 @@
+import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
+import type { Packet } from "../../vmbus/packets";
+import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
+import { decodeNegotiation, encodeNegotiation, type IcVersions } from "./negotiate";
+import {
+  decodeIcMessage,
+  encodeIcRequest,
+  ICMSGHDRFLAG_RESPONSE,
+  ICMSGTYPE_NEGOTIATE,
+  type IcVersion,
+} from "./protocol";
+
+export interface IcDescription {
+  readonly name: string;
+  readonly interfaceId: string;
+  readonly instanceId: string;
+  /** ICMSGTYPE_* of its requests. */
+  readonly messageType: number;
+  /** Oldest first. */
+  readonly messageVersions: readonly IcVersion[];
+}
+
+/**
+ * What all integration components share: a pipe channel, version negotiation at its opening, and then requests by the
+ * host of which one at a time is under way until the guest answers it.
+ */
+export abstract class IntegrationComponent implements VmbusDevice {
+  readonly offer: OfferDescription;
+  readonly name: string;
+  private channel: DeviceChannel | undefined;
+  private negotiated: IcVersions | undefined;
+  private waiting = false;
+
+  constructor(private readonly description: IcDescription) {
+    const userDefined = new Uint8Array(4);
+    new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
+    const { interfaceId, instanceId } = description;
+    this.offer = { interfaceId, instanceId, flags: VMBUS_CHANNEL_NAMED_PIPE_MODE, userDefined };
+    this.name = description.name;
+  }
+
+  /** The version that the guest's service and we speak; undefined until it is settled. */
+  get versions(): IcVersions | undefined {
+    return this.negotiated;
+  }
+
+  open(channel: DeviceChannel): void {
+    this.channel = channel;
+    this.negotiated = undefined;
+    this.waiting = false;
+    const body = encodeNegotiation(this.description.messageVersions);
+    channel.send({ payload: encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body) });
+  }
+
+  close(): void {
+    this.channel = undefined;
+    this.negotiated = undefined;
+    this.waiting = false;
+    this.onClosed();
+  }
+
+  receive(packet: Packet): void {
+    const message = decodeIcMessage(packet.payload);
+    if (!message) {
+      this.channel?.fail("malformed integration component message");
+      return;
+    }
+    // Guests only answer; anything else is noise.
+    if ((message.flags & ICMSGHDRFLAG_RESPONSE) === 0) return;
+    if (message.type === ICMSGTYPE_NEGOTIATE) {
+      if (this.negotiated) return;
+      this.negotiated = decodeNegotiation(message.body, this.description.messageVersions);
+      if (this.negotiated) this.onReady(this.negotiated.message);
+      else this.channel?.fail("the guest speaks none of our versions");
+    } else if (message.type === this.description.messageType && this.waiting) {
+      this.waiting = false;
+      this.onResponse(message.status, message.body);
+    }
+  }
+
+  /** True while the guest's service is there and owes no answer. */
+  protected get idle(): boolean {
+    return this.negotiated !== undefined && !this.waiting;
+  }
+
+  /** Sends a request. @returns false if the service is not there or still owes an answer */
+  protected request(body: Uint8Array): boolean {
+    if (!this.channel || !this.negotiated || this.waiting) return false;
+    this.waiting = this.channel.send({ payload: encodeIcRequest(this.description.messageType, this.negotiated, body) });
+    return this.waiting;
+  }
+
+  protected fail(reason: string): void {
+    this.channel?.fail(reason);
+  }
+
+  /** Versions are settled. */
+  protected abstract onReady(messageVersion: IcVersion): void;
+  /** The guest answered a request. */
+  protected abstract onResponse(status: number, body: Uint8Array<ArrayBuffer>): void;
+  protected abstract onClosed(): void;
+}

@@ -1,11 +1,12 @@
 import { PAGE_NONE } from "../assembly/state";
 import { PortBus, MmioBus } from "./chipset/bus";
-import { APIC_FREQUENCY, Chipset, type PowerEvent } from "./chipset/chipset";
+import { Chipset, type PowerEvent } from "./chipset/chipset";
+import { APIC_FREQUENCY } from "./chipset/lapic-timer";
 import { Processor } from "./cpu/processor";
 import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
-import { TimeSynchronization } from "./devices/ic/time-sync";
+import { TimeSync } from "./devices/ic/time-sync";
 import { Hypervisor } from "./hyperv/hypervisor";
 import type { Log } from "./log";
 import type { TimeMode } from "./machine-types";
@@ -80,7 +81,13 @@ export class Board {
       timers: this.timers,
       log,
       vectors: chipset,
-      apic: chipset.apicAccess,
+      apic: {
+        eoi: () => chipset.apicEoi(),
+        readIcr: () => chipset.readIcr(),
+        writeIcr: (value) => chipset.writeIcr(value),
+        readTpr: () => chipset.readTaskPriority() << 4,
+        writeTpr: (value) => chipset.writeTaskPriority(value >> 4),
+      },
       readTsc: () => this.readTsc() + processor.tscOffset,
       tscFrequency: TSC_FREQUENCY,
       apicFrequency: APIC_FREQUENCY,
@@ -92,7 +99,7 @@ export class Board {
     this.vmbus.onChange = () => events.onChannels();
     this.shutdown = new Shutdown();
     this.vmbus.add(this.shutdown);
-    this.vmbus.add(new TimeSynchronization(this.clock, this.timers));
+    this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange());
   }

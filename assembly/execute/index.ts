@@ -12,6 +12,7 @@ import { registerPush } from "./push";
 import { registerShift } from "./shift";
 import { registerSse } from "./sse/index";
 import { registerString } from "./string";
+import { registerX87 } from "./x87/index";
 
 /** Enters every instruction of execute/ into the decode tables. */
 export function registerInstructions(): void {
@@ -27,4 +28,5 @@ export function registerInstructions(): void {
   registerShift();
   registerSse();
   registerString();
+  registerX87();
 }

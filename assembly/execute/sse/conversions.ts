@@ -47,7 +47,7 @@ function roundIntegral(value: f64, control: u32): f64 {
   return sizeof<T>() == 4 ? <f64>reinterpret<f32>(<u32>bits) : reinterpret<f64>(<u64>bits);
 }
 
-/** To I (i32, i64) with rounding mode `control`; IE and the integer indefinite, only its top bit, if it does not fit. */
+/** To I (i32, i64) by rounding mode `control`; IE and the integer indefinite, only its top bit, if it does not fit. */
 function toInteger<T, I>(bits: T, control: u32): I {
   const indefinite: I = <I>1 << <I>(sizeof<I>() * 8 - 1);
   if (isNaNBits<T>(bits)) {

@@ -100,7 +100,8 @@ function retImmediate<T>(op: u32): void {
 /** The count register by address size, 1 less. */
 function countDown(op: u32): u64 {
   const size = addressSize(op);
-  return size == 8 ? load<u64>(RCX) - 1 : size == 4 ? <u64>(load<u32>(RCX) - 1) : <u64>((load<u16>(RCX) - 1) & 0xffff);
+  const count = load<u64>(RCX) - 1;
+  return size == 8 ? count : size == 4 ? count & 0xffffffff : count & 0xffff;
 }
 
 /** LOOPNE, LOOPE, LOOP. */

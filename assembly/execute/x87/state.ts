@@ -199,7 +199,7 @@ export function enterMmx(): void {
   store<u16>(address, 0xffff, 8);
 }
 
-/** EMMS: TOP 0 as well, and all registers empty (SDM volume 3, table 13-1). */
+/** EMMS: TOP 0 as well, and all registers empty. */
 export function leaveMmx(): void {
   enterMmx();
   store<u16>(FPU_TAG, 0xffff);

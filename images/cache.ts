@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ConfigurationError } from "../emulator/machine-types";
 import type { Guest } from "./types";
 
 const KERNEL = "vmlinuz";
@@ -46,27 +47,40 @@ export async function cachedGuest(cacheDir: string, name: string, recipe: string
   }
 }
 
-/** Stores a guest under its name; the folder appears whole or not at all. */
+/**
+ * Stores a guest under its name; the folder appears whole or not at all.
+ * @throws ConfigurationError if the cache cannot be written
+ */
 export async function storeGuest(cacheDir: string, name: string, built: BuiltGuest): Promise<Guest> {
   const directory = guestDirectory(cacheDir, name);
-  await mkdir(join(cacheDir, "guests"), { recursive: true });
-  const temporary = await mkdtemp(`${directory}.partial-`);
+  const record: GuestRecord = {
+    recipe: built.recipe,
+    source: built.source,
+    commandLine: built.commandLine,
+    sha256: { kernel: sha256(built.kernel), initrd: sha256(built.initrd) },
+  };
+  let temporary: string | undefined;
   try {
-    const record: GuestRecord = {
-      recipe: built.recipe,
-      source: built.source,
-      commandLine: built.commandLine,
-      sha256: { kernel: sha256(built.kernel), initrd: sha256(built.initrd) },
-    };
+    await mkdir(join(cacheDir, "guests"), { recursive: true });
+    temporary = await mkdtemp(`${directory}.partial-`);
+    await chmod(temporary, 0o755);
     await writeFile(join(temporary, KERNEL), built.kernel);
     await writeFile(join(temporary, INITRD), built.initrd);
     await writeFile(join(temporary, RECORD), `${JSON.stringify(record, undefined, 2)}\n`);
     await rm(directory, { recursive: true, force: true });
     await rename(temporary, directory);
-    return describe(directory, name, record, "built now");
+  } catch (error) {
+    // Another process may have built the same guest meanwhile.
+    const other = await cachedGuest(cacheDir, name, built.recipe);
+    if (other) return other;
+    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    throw new ConfigurationError(
+      `The cache folder ${cacheDir} cannot be written (${reason}); HYPERTAB_CACHE names another.`,
+    );
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
   }
+  return describe(directory, name, record, "built now");
 }
 
 function describe(directory: string, name: string, record: GuestRecord, when: string): Guest {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../emulator/machine-types";
+import { checkoutDirectory } from "./checkout";
 import { centos6 } from "./recipes/centos6";
 import { debian, debian686, debian686Pae } from "./recipes/debian";
 import { el6 } from "./recipes/el6";
@@ -26,7 +26,7 @@ export interface GuestListing {
  */
 export function guestOptions(environment: NodeJS.ProcessEnv, overrides: Partial<GuestOptions> = {}): GuestOptions {
   return {
-    cacheDir: environment["HYPERTAB_CACHE"] || join(fileURLToPath(new URL("..", import.meta.url)), ".cache"),
+    cacheDir: environment["HYPERTAB_CACHE"] || join(checkoutDirectory(), ".cache"),
     mirror: environment["HYPERTAB_MIRROR"] || undefined,
     guestsDir: environment["HYPERTAB_GUESTS"] || undefined,
     ...Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)),

@@ -16,6 +16,8 @@ const options = [
   ...["--initialMemory", "1024", "--maximumMemory", "65536"],
   ...["--memoryBase", "65536"],
   ...["--enable", "simd"],
+  // Vectors pass between functions of the core only, never to the host.
+  ...["--disableWarning", "112"],
   // Vectors pass between functions of the core only.
   ...["--disableWarning", "112"],
 ];

@@ -16,7 +16,7 @@ import {
   defineFormWidths,
   defineWidths,
 } from "../decode/tables";
-import { OPF_F2, OPF_F3, opFlags, regAddress } from "../decode/instruction";
+import { OPF_F2, OPF_F3, isRegister, opFlags, regAddress } from "../decode/instruction";
 import { probeWrite, read, readForModify, write, writeModified } from "../memory/access";
 import { RAX, RBX, RCX, RDX } from "../state";
 import { EXCEPTION_GP, EXCEPTION_UD, raise, raiseWithCode } from "../system/exceptions";
@@ -51,14 +51,14 @@ import { getReg, getRm, getRmForModify, setReg, setRmModified, storeRegister } f
   setFlagsAdd<T>(a, b, sum);
 }
 
-/** The destination is written in either case: with the source, or with what it held. */
+/** A memory destination is written in either case, at least with what it held; a register stays as it was. */
 // @ts-ignore: decorator
 @inline function cmpxchg<T>(op: u32): void {
   const old = getRmForModify<T>(op);
   const accumulator = load<T>(RAX);
   if (accumulator == old) setRmModified<T>(op, getReg<T>(op));
   else {
-    setRmModified<T>(op, old);
+    if (!isRegister(op)) writeModified<T>(old);
     storeRegister<T>(RAX, old);
   }
   setFlagsSub<T>(accumulator, old, <T>(accumulator - old));

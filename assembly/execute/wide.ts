@@ -19,12 +19,6 @@ export function mulWide(a: u64, b: u64): u64 {
   return ah * bh + (middle >> 32) + (middle2 >> 32);
 }
 
-/** Signed a * b: returns bits 127:64, wideLow has bits 63:0. */
-export function mulWideSigned(a: i64, b: i64): i64 {
-  const high = <i64>mulWide(<u64>a, <u64>b);
-  return high - (a < 0 ? b : 0) - (b < 0 ? a : 0);
-}
-
 /** One 32-bit digit of (high:digit) / divisor, where divisor has bit 63 set and high < divisor. */
 function quotientDigit(high: u64, digit: u64, divisor: u64): u64 {
   const dh = divisor >> 32;
@@ -77,16 +71,6 @@ export function subWide(ah: u64, al: u64, bh: u64, bl: u64): u64 {
   wideLow = al - bl;
   wideCarry = u64(ah < bh) | (u64(ah == bh) & borrow);
   return ah - bh - borrow;
-}
-
-/** (high:low) << count, count 0..127. */
-export function shiftLeftWide(high: u64, low: u64, count: u32): u64 {
-  if (count >= 64) {
-    wideLow = 0;
-    return low << (count - 64);
-  }
-  wideLow = low << count;
-  return count == 0 ? high : (high << count) | (low >> (64 - count));
 }
 
 /** (high:low) >> count for any count; bits shifted out are or-ed into bit 0 (a sticky bit for rounding). */

@@ -119,9 +119,9 @@ export function probeWriteSlow(address: u64, size: u32, set: u32): void {
   checkAlignment(address, size, set);
   physical(address, ACCESS_WRITE, set);
   if (firstPart(address, size) != size) {
-    let last = address + size - 1;
-    if (load<u32>(LONG_MODE) == 0) last &= 0xffffffff;
-    physical(last, ACCESS_WRITE, set);
+    let second = address + firstPart(address, size);
+    if (load<u32>(LONG_MODE) == 0) second &= 0xffffffff;
+    physical(second, ACCESS_WRITE, set);
   }
 }
 

@@ -1,10 +1,10 @@
 import { Gunzip } from "fflate";
 import { decompress as zstdDecompress } from "fzstd";
-import { XzReadableStream } from "xz-decompress";
 import { ConfigurationError } from "../machine-types";
 import { viewOf } from "./bytes";
 import { crc32 } from "./crc32";
 import { unlz4Legacy } from "./lz4";
+import { unxz } from "./xz";
 
 /** A payload unpacked, or why it is left to the kernel's own decompressor. */
 export type Unpacked = { readonly bytes: Uint8Array } | { readonly reason: string };
@@ -86,25 +86,4 @@ export function gunzipChecked(compressed: Uint8Array): Uint8Array {
   }
   if (length !== size || crc32(result) !== trailer.getUint32(0, true)) throw damaged();
   return result;
-}
-
-/** Unpacks an .xz stream whose unpacked size is known. */
-export async function unxz(compressed: Uint8Array, size: number): Promise<Uint8Array> {
-  const result = new Uint8Array(size);
-  let length = 0;
-  const source = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(compressed);
-      controller.close();
-    },
-  });
-  const reader = new XzReadableStream(source).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (length + value.length > size) throw new RangeError(`more than the ${size} bytes it names`);
-    result.set(value, length);
-    length += value.length;
-  }
-  return checkSize(result.subarray(0, length), size);
 }

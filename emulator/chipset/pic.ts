@@ -45,10 +45,12 @@ export class Pic8259 {
     private readonly changed: () => void,
   ) {}
 
-  reset(elcr: number): void {
-    this.irr = this.isr = this.imr = this.lines = 0;
+  /** As firmware leaves it: everything masked, vectors from `vectorBase`. */
+  reset(elcr: number, vectorBase: number): void {
+    this.irr = this.isr = this.lines = 0;
+    this.imr = 0xff;
     this.elcr = elcr;
-    this.vectorBase = 0;
+    this.vectorBase = vectorBase;
     this.expectedIcw = 0;
     this.icw1 = 0;
     this.autoEoi = this.rotateOnAutoEoi = this.specialFullyNested = this.specialMask = false;
@@ -245,10 +247,10 @@ export class DualPic {
     this.reset();
   }
 
-  /** As firmware leaves it: everything off, IRQ 9 (ACPI's SCI) and 11 (PCI) level-triggered. */
+  /** As firmware leaves them: vectors 0x08 and 0x70, masked; IRQ 9 (ACPI's SCI) and 11 (PCI) level-triggered. */
   reset(): void {
-    this.master.reset(0);
-    this.slave.reset(0x0a);
+    this.master.reset(0, 0x08);
+    this.slave.reset(0x0a, 0x70);
     this.update();
   }
 

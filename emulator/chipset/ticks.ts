@@ -1,5 +1,5 @@
-// Conversions between the machine's clock (ns) and the ticks of a device's own oscillator, exact for 2^53 ns (104 days)
-// and more: whole seconds and the rest are converted apart, so that no product leaves the integers of a double.
+// Conversions between the machine's clock (ns) and the ticks of a device's own oscillator, exact for 2^53 ns
+// (104 days): whole seconds and the rest are converted apart, so that no product leaves the integers of a double.
 
 const NS_PER_SECOND = 1_000_000_000;
 

@@ -75,7 +75,10 @@ export class HypercallDispatcher implements ConnectionTable {
         HvCallPostMessage,
         { inputSize: POST_MESSAGE_INPUT, fastAllowed: false, handle: (input) => this.postMessage(input) },
       ],
-      [HvCallSignalEvent, { inputSize: SIGNAL_EVENT_INPUT, fastAllowed: true, handle: (input) => this.signalEvent(input) }],
+      [
+        HvCallSignalEvent,
+        { inputSize: SIGNAL_EVENT_INPUT, fastAllowed: true, handle: (input) => this.signalEvent(input) },
+      ],
     ]);
   }
 

@@ -164,7 +164,10 @@ export class Hypervisor implements Synic, ConnectionTable {
         return true;
       },
     });
-    msrs.define(msr.HV_X64_MSR_HYPERCALL, { read: () => this.hypercallMsr, write: (value) => this.writeHypercall(value) });
+    msrs.define(msr.HV_X64_MSR_HYPERCALL, {
+      read: () => this.hypercallMsr,
+      write: (value) => this.writeHypercall(value),
+    });
     msrs.define(msr.HV_X64_MSR_VP_INDEX, { read: () => BigInt(VP_INDEX) });
     msrs.define(msr.HV_X64_MSR_RESET, {
       read: () => 0n,

@@ -69,7 +69,7 @@ export class ReferenceTime {
   private publish(): void {
     const gpa = this.page.gpa;
     if (gpa === undefined) return;
-    const offset = this.now() - ((this.readTsc() * this.scale) >> 64n);
+    const offset = this.now() - ((BigInt.asUintN(64, this.readTsc()) * this.scale) >> 64n);
     do {
       this.sequence = (this.sequence + 1) >>> 0;
     } while (this.sequence === SEQUENCE_INVALID || this.sequence === SEQUENCE_INVALID_OLD);

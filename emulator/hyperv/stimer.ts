@@ -17,7 +17,8 @@ const AUTO_ENABLE = 1n << 3n;
 const APIC_VECTOR_SHIFT = 4n;
 const DIRECT_MODE = 1n << 12n;
 const SINTX_SHIFT = 16n;
-const DEFINED = ENABLE | PERIODIC | LAZY | AUTO_ENABLE | (0xffn << APIC_VECTOR_SHIFT) | DIRECT_MODE | (0xfn << SINTX_SHIFT);
+const DEFINED =
+  ENABLE | PERIODIC | LAZY | AUTO_ENABLE | (0xffn << APIC_VECTOR_SHIFT) | DIRECT_MODE | (0xfn << SINTX_SHIFT);
 
 /** Periodic timers tick no faster than this (ns), or a guest that asks for 100 ns would leave no time for anything else. */
 const SHORTEST_PERIOD = 100_000;

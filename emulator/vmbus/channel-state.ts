@@ -82,7 +82,8 @@ export class VmbusChannel implements DeviceChannel {
     if (this.isOpen) return "channel is open already";
     if (gpadl?.relid !== this.relid) return "ring GPADL is unknown, or another channel's";
     const [range, more] = gpadl.ranges;
-    if (!range || more || range.byteOffset !== 0 || range.length % PAGE_SIZE !== 0) return "ring GPADL is no range of pages";
+    if (!range || more || range.byteOffset !== 0 || range.length % PAGE_SIZE !== 0)
+      return "ring GPADL is no range of pages";
     const rings = createRings(this.host.memory, range.pages, downstreamPage);
     if (!rings) return `downstream ring at page ${downstreamPage} of ${range.pages.length}`;
     gpadl.users++;

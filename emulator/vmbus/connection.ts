@@ -100,7 +100,10 @@ export class VmbusConnection {
       { size: protocol.INITIATE_CONTACT_SIZE, handle: (_: DataView, bytes: Uint8Array) => this.initiateContact(bytes) },
     ],
     [protocol.CHANNELMSG_REQUESTOFFERS, { size: protocol.HEADER_SIZE, handle: () => this.requestOffers() }],
-    [protocol.CHANNELMSG_OPENCHANNEL, { size: protocol.OPENCHANNEL_SIZE, handle: (view, bytes) => this.open(view, bytes) }],
+    [
+      protocol.CHANNELMSG_OPENCHANNEL,
+      { size: protocol.OPENCHANNEL_SIZE, handle: (view, bytes) => this.open(view, bytes) },
+    ],
     [protocol.CHANNELMSG_CLOSECHANNEL, { size: protocol.CLOSECHANNEL_SIZE, handle: (view) => this.close(view) }],
     [
       protocol.CHANNELMSG_GPADL_HEADER,
@@ -110,8 +113,14 @@ export class VmbusConnection {
       protocol.CHANNELMSG_GPADL_BODY,
       { size: protocol.GPADL_BODY_SIZE, handle: (view, bytes) => this.gpadlBody(view, bytes) },
     ],
-    [protocol.CHANNELMSG_GPADL_TEARDOWN, { size: protocol.GPADL_TEARDOWN_SIZE, handle: (view) => this.gpadlTeardown(view) }],
-    [protocol.CHANNELMSG_RELID_RELEASED, { size: protocol.RELID_RELEASED_SIZE, handle: (view) => this.relidReleased(view) }],
+    [
+      protocol.CHANNELMSG_GPADL_TEARDOWN,
+      { size: protocol.GPADL_TEARDOWN_SIZE, handle: (view) => this.gpadlTeardown(view) },
+    ],
+    [
+      protocol.CHANNELMSG_RELID_RELEASED,
+      { size: protocol.RELID_RELEASED_SIZE, handle: (view) => this.relidReleased(view) },
+    ],
     [protocol.CHANNELMSG_UNLOAD, { size: protocol.HEADER_SIZE, handle: () => this.unload() }],
     [protocol.CHANNELMSG_MODIFYCHANNEL, { size: protocol.MODIFYCHANNEL_SIZE, handle: (view) => this.modify(view) }],
     [

@@ -29,7 +29,8 @@ export interface GpadlRefusal {
   readonly answer: boolean;
   readonly relid: number;
 }
-export type GpadlProgress = { readonly kind: "created"; readonly gpadl: Gpadl } | { readonly kind: "more" } | GpadlRefusal;
+export type GpadlProgress =
+  { readonly kind: "created"; readonly gpadl: Gpadl } | { readonly kind: "more" } | GpadlRefusal;
 
 /** A guest may share this many pages at once, over all GPADLs; a hostile one shall not fill the host's memory. */
 const PAGE_LIMIT = 1 << 20;

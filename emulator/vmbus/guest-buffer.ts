@@ -66,7 +66,9 @@ export class GuestBuffer {
 
   /** Fills `target` from `offset`; false, with nothing read, if the range is shorter. */
   read(offset: number, target: Uint8Array): boolean {
-    return this.walk(offset, target.length, (gpa, start, end) => this.memory.readInto(gpa, target.subarray(start, end)));
+    return this.walk(offset, target.length, (gpa, start, end) =>
+      this.memory.readInto(gpa, target.subarray(start, end)),
+    );
   }
 
   /** Writes `source` at `offset`; false, with nothing written, if the range is shorter. */

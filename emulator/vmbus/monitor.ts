@@ -96,7 +96,8 @@ export class MonitorPage {
 
   private schedule(): void {
     let latency = Infinity;
-    for (const monitor of this.monitors) if (monitor?.active) latency = Math.min(latency, monitor.latency * LATENCY_UNIT);
+    for (const monitor of this.monitors)
+      if (monitor?.active) latency = Math.min(latency, monitor.latency * LATENCY_UNIT);
     if (this.gpa === undefined || latency === Infinity) {
       this.timer.cancel();
       return;

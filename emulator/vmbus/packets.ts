@@ -59,7 +59,8 @@ export function decodePacket(memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const type = view.getUint16(0, true);
   const payloadOffset = view.getUint16(2, true) * 8;
-  if (payloadOffset < DESCRIPTOR_SIZE || payloadOffset > bytes.length) return `data offset ${payloadOffset} is outside the packet`;
+  if (payloadOffset < DESCRIPTOR_SIZE || payloadOffset > bytes.length)
+    return `data offset ${payloadOffset} is outside the packet`;
   const common = {
     type,
     transactionId: view.getBigUint64(8, true),
@@ -78,7 +79,8 @@ export function decodePacket(memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>
     }
     case VM_PKT_DATA_USING_XFER_PAGES: {
       const count = view.getUint32(20, true);
-      if (payloadOffset < RANGES || count > (payloadOffset - RANGES) / TRANSFER_RANGE_SIZE) return "too many transfer ranges";
+      if (payloadOffset < RANGES || count > (payloadOffset - RANGES) / TRANSFER_RANGE_SIZE)
+        return "too many transfer ranges";
       const ranges: TransferRange[] = [];
       for (let at = RANGES; ranges.length < count; at += TRANSFER_RANGE_SIZE) {
         ranges.push({ byteCount: view.getUint32(at, true), byteOffset: view.getUint32(at + 4, true) });

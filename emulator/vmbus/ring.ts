@@ -111,7 +111,9 @@ export class InboundRing {
 
 export type OutboundResult =
   /** `signal`: the ring was empty and the guest wants to hear of it. */
-  { readonly kind: "written"; readonly signal: boolean } | { readonly kind: "full" } | { readonly kind: "broken"; readonly reason: string };
+  | { readonly kind: "written"; readonly signal: boolean }
+  | { readonly kind: "full" }
+  | { readonly kind: "broken"; readonly reason: string };
 
 /** Host to guest; the host writes. */
 export class OutboundRing {

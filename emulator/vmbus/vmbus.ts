@@ -60,7 +60,13 @@ export class Vmbus {
       log: (message) => this.complain(message),
       signalGuest: (channel) => this.signalGuest(channel),
       tracePacket: (channel, toGuest, bytes) =>
-        this.onTrace?.({ kind: "packet", time: options.clock.now(), toGuest, relid: channel.relid, bytes: bytes.slice() }),
+        this.onTrace?.({
+          kind: "packet",
+          time: options.clock.now(),
+          toGuest,
+          relid: channel.relid,
+          bytes: bytes.slice(),
+        }),
       ringReleased: (gpadl) => this.connection.ringReleased(gpadl),
       changed: () => this.onChange?.(),
     };
@@ -153,12 +159,7 @@ export class Vmbus {
 
   private post(contact: Contact, message: Uint8Array): void {
     this.onTrace?.({ kind: "message", time: this.options.clock.now(), toGuest: true, bytes: message.slice() });
-    this.options.hypervisor.postMessage(
-      contact.messageVp,
-      contact.sint,
-      protocol.VMBUS_CHANNEL_MESSAGE_TYPE,
-      message,
-    );
+    this.options.hypervisor.postMessage(contact.messageVp, contact.sint, protocol.VMBUS_CHANNEL_MESSAGE_TYPE, message);
   }
 
   private signalGuest(channel: VmbusChannel): void {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { initScript } from "../checkout";
 
 /** Console on COM1. */
 export const SERIAL_CONSOLE = "console=ttyS0";
@@ -20,5 +20,5 @@ export const WANTED_MODULES: readonly string[] = [
 ];
 
 export async function readInit(): Promise<string> {
-  return readFile(fileURLToPath(new URL("../init/init.sh", import.meta.url)), "utf8");
+  return readFile(initScript(), "utf8");
 }

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../../emulator/machine-types";
 import { sha256 } from "../cache";
+import { checkoutDirectory } from "../checkout";
 import type { GuestOptions, Recipe } from "../types";
 import { SERIAL_CONSOLE } from "./common";
 
@@ -13,8 +13,7 @@ const FILES = {
 } as const;
 
 function folderOf(options: GuestOptions): string {
-  const checkout = fileURLToPath(new URL("../..", import.meta.url));
-  return resolve(options.guestsDir ?? join(checkout, "..", "shared", "guests"), "el6");
+  return resolve(options.guestsDir ?? join(checkoutDirectory(), "..", "shared", "guests"), "el6");
 }
 
 async function check(folder: string, file: keyof typeof FILES): Promise<string> {

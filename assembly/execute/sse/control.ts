@@ -6,7 +6,7 @@ import { read, write } from "../../memory/access";
 import { MXCSR } from "../../state";
 import { EXCEPTION_GP, raiseWithCode } from "../../system/exceptions";
 import { operandAddress } from "../address";
-import { leaveMmx } from "../x87/state";
+import { enterMmx, leaveMmx } from "../x87/state";
 import { MXCSR_MASK } from "./mxcsr";
 import { checkMmx, checkSse } from "./operands";
 
@@ -21,8 +21,10 @@ function stmxcsr(op: u32): void {
   write<u32>(operandAddress(op, 4, true), load<u32>(MXCSR));
 }
 
+/** EMMS sets TOP to 0 too, as every MMX instruction does (SDM volume 3, table 12-2). */
 function emms(op: u32): void {
   checkMmx();
+  enterMmx();
   leaveMmx();
 }
 

@@ -210,7 +210,7 @@ function cvttps2dq(op: u32): void { psToIntegers(op, RC_ZERO); }
 function cvtpd2dq(op: u32): void { pdToIntegers(op, roundingControl()); }
 function cvttpd2dq(op: u32): void { pdToIntegers(op, RC_ZERO); }
 
-// MMX integers. The memory form of CVTPI2PD alone leaves the x87 state as it is.
+// MMX integers. The memory forms of CVTPI2PS and CVTPI2PD touch no MMX register and leave the x87 state as it is.
 function mmxIntegers(op: u32): u64 {
   checkSse();
   if (isRegister(op)) {
@@ -220,13 +220,11 @@ function mmxIntegers(op: u32): u64 {
   return read<u64>(operandAddress(op, 8, false));
 }
 function cvtpi2ps(op: u32): void {
-  checkSse();
-  checkMmx();
   const value = mmxIntegers(op);
   begin();
   const result = pair32(fromInteger<u32>(<i64><i32>value), fromInteger<u32>(<i64>value >> 32));
   deliver();
-  enterMmx();
+  if (isRegister(op)) enterMmx();
   putLow64(op, result);
 }
 function cvtpi2pd(op: u32): void {

@@ -265,11 +265,11 @@ export function lessThan<T>(a: T, b: T): bool {
   return isNegative<T>(a) ? a > b : a < b;
 }
 
-/** The second operand if either is NaN (unchanged) or both are zero. */
+/** The second operand if either is NaN (not made quiet) or both are zero. */
 export function softMin<T>(a: T, b: T): T {
   if (isNaNBits<T>(a) || isNaNBits<T>(b)) {
     note(IE);
-    return b;
+    return flushOperand<T>(b);
   }
   a = operand<T>(a);
   b = operand<T>(b);
@@ -278,7 +278,7 @@ export function softMin<T>(a: T, b: T): T {
 export function softMax<T>(a: T, b: T): T {
   if (isNaNBits<T>(a) || isNaNBits<T>(b)) {
     note(IE);
-    return b;
+    return flushOperand<T>(b);
   }
   a = operand<T>(a);
   b = operand<T>(b);

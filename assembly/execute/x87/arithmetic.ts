@@ -188,8 +188,10 @@ export function squareRootExtended(a: u64, aSignExponent: u32): void {
   const squareHigh = mulWide(root, root);
   const restHigh = subWide(high, low, squareHigh, wideLow);
   const rest = wideLow;
-  const low64: u64 = (restHigh | rest) == 0 ? 0 : restHigh != 0 || rest > root ? 0xc000000000000000 : 0x4000000000000000;
-  roundResult(0, (exponent >> 1) + EXPONENT_BIAS, root, low64, precision());
+  // Never a tie: (root + 1/2)^2 is no integer.
+  let beyond: u64 = 0;
+  if ((restHigh | rest) != 0) beyond = restHigh != 0 || rest > root ? 0xc000000000000000 : 0x4000000000000000;
+  roundResult(0, (exponent >> 1) + EXPONENT_BIAS, root, beyond, precision());
 }
 
 /** Integer square root of high:low >= 2^126: one step of Newton's method from a double, then the last bit by trial. */

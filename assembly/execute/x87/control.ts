@@ -1,5 +1,6 @@
-// Control of the FPU: control and status words, environment, whole state (SDM volume 2: FINIT, FCLEX, FLDCW, FSTCW, FSTSW,
-// FLDENV, FSTENV, FSAVE, FRSTOR, WAIT; layouts: volume 1, 8.1.10). The waiting forms are FWAIT and the instruction.
+// Control of the FPU: control and status words, environment, whole state (SDM volume 2: FINIT, FCLEX, FLDCW, FSTCW,
+// FSTSW, FLDENV, FSTENV, FSAVE, FRSTOR, WAIT; layouts: volume 1, 8.1.10). The waiting forms are FWAIT and the
+// instruction.
 
 import { modrm, operandWidth } from "../../decode/instruction";
 import { FORM_MEMORY, FORM_REGISTER, MODRM, ONE, define, defineForm } from "../../decode/tables";
@@ -39,59 +40,56 @@ import {
 const REGISTERS_SIZE: u32 = 80;
 
 function isWide(op: u32): bool { return operandWidth(op) != 2; }
-function environmentSize(op: u32): u32 { return isWide(op) ? 28 : 14; }
 
-function storeEnvironment(op: u32, address: u64): void {
-  const control = <u32>load<u16>(FPU_CONTROL);
-  const status = <u32>load<u16>(FPU_STATUS);
-  const tags = fullTagWord();
+/** An image of environment and registers on its way to or from the guest, so that a fault leaves nothing half done. */
+const STAGED: u32 = <u32>memory.data(112, 8);
+
+function stageWord(index: u32, value: u32, wide: bool): void {
+  if (wide) store<u32>(STAGED + index * 4, value);
+  else store<u16>(STAGED + index * 2, <u16>value);
+}
+
+function stageEnvironment(wide: bool): void {
   const protectedMode = load<u32>(PROTECTED) != 0;
   const opcode = <u32>load<u16>(FPU_OPCODE) & 0x7ff;
   const ipSelector = <u32>load<u16>(FPU_INSTRUCTION_SELECTOR);
   const dpSelector = <u32>load<u16>(FPU_DATA_SELECTOR);
   let ip = load<u32>(FPU_INSTRUCTION_POINTER);
   let dp = load<u32>(FPU_DATA_POINTER);
-  if (!protectedMode) {
-    // Real and virtual-8086 mode store linear addresses.
-    ip += ipSelector << 4;
-    dp += dpSelector << 4;
+  // Reserved upper halves read as ones.
+  stageWord(0, <u32>load<u16>(FPU_CONTROL) | 0xffff0000, wide);
+  stageWord(1, <u32>load<u16>(FPU_STATUS) | 0xffff0000, wide);
+  stageWord(2, fullTagWord() | 0xffff0000, wide);
+  if (protectedMode) {
+    stageWord(3, ip, wide);
+    stageWord(4, ipSelector | (opcode << 16), wide);
+    stageWord(5, dp, wide);
+    stageWord(6, dpSelector | 0xffff0000, wide);
+    return;
   }
-  if (isWide(op)) {
-    write<u32>(address, control | 0xffff0000);
-    write<u32>(address + 4, status | 0xffff0000);
-    write<u32>(address + 8, tags | 0xffff0000);
-    if (protectedMode) {
-      write<u32>(address + 12, ip);
-      write<u32>(address + 16, ipSelector | (opcode << 16));
-      write<u32>(address + 20, dp);
-      write<u32>(address + 24, dpSelector | 0xffff0000);
-    } else {
-      write<u32>(address + 12, (ip & 0xffff) | 0xffff0000);
-      write<u32>(address + 16, ((ip >> 16) << 12) | opcode);
-      write<u32>(address + 20, (dp & 0xffff) | 0xffff0000);
-      write<u32>(address + 24, (dp >> 16) << 12);
-    }
-  } else {
-    write<u16>(address, <u16>control);
-    write<u16>(address + 2, <u16>status);
-    write<u16>(address + 4, <u16>tags);
-    write<u16>(address + 6, <u16>ip);
-    write<u16>(address + 8, <u16>(protectedMode ? ipSelector : (((ip >> 16) & 15) << 12) | opcode));
-    write<u16>(address + 10, <u16>dp);
-    write<u16>(address + 12, <u16>(protectedMode ? dpSelector : ((dp >> 16) & 15) << 12));
-  }
+  // Real and virtual-8086 mode store linear addresses: of 32 bits, or of 20 in the 16-bit format.
+  ip += ipSelector << 4;
+  dp += dpSelector << 4;
+  stageWord(3, (ip & 0xffff) | 0xffff0000, wide);
+  stageWord(4, ((ip >> 16) << 12) | opcode, wide);
+  stageWord(5, (dp & 0xffff) | 0xffff0000, wide);
+  stageWord(6, (dp >> 16) << 12, wide);
 }
 
-/** Where reads of an environment and registers wait until all of them went through. */
-const STAGED: u32 = <u32>memory.data(112, 8);
-
-/** Copies `size` bytes, a multiple of 2, from the guest to STAGED. */
-function stage(address: u64, size: u32): void {
-  for (let offset: u32 = 0; offset < size; offset += 2) store<u16>(STAGED + offset, read<u16>(address + offset));
+/** Reads `size` bytes of the guest to STAGED, in words of the format's width, which is what #AC looks at. */
+function stage(address: u64, size: u32, wide: bool): void {
+  if (wide) for (let i: u32 = 0; i < size; i += 4) store<u32>(STAGED + i, read<u32>(address + i));
+  else for (let i: u32 = 0; i < size; i += 2) store<u16>(STAGED + i, read<u16>(address + i));
 }
 
-function loadStagedEnvironment(op: u32): void {
-  const wide = isWide(op);
+/** Writes `size` bytes of STAGED to the guest. */
+function unstage(address: u64, size: u32, wide: bool): void {
+  probeWrite(address, size);
+  if (wide) for (let i: u32 = 0; i < size; i += 4) write<u32>(address + i, load<u32>(STAGED + i));
+  else for (let i: u32 = 0; i < size; i += 2) write<u16>(address + i, load<u16>(STAGED + i));
+}
+
+function loadStagedEnvironment(wide: bool): void {
   const step: u32 = wide ? 4 : 2;
   const w0 = <u32>load<u16>(STAGED);
   const w1 = <u32>load<u16>(STAGED + step);
@@ -119,48 +117,52 @@ function loadStagedEnvironment(op: u32): void {
   setControlWord(w0);
 }
 
+function environmentSize(wide: bool): u32 { return wide ? 28 : 14; }
+
 function fnstenv(op: u32): void {
   checkAvailable();
-  const size = environmentSize(op);
-  const address = operandAddress(op, size, true);
-  probeWrite(address, size);
-  storeEnvironment(op, address);
+  const wide = isWide(op);
+  const size = environmentSize(wide);
+  stageEnvironment(wide);
+  unstage(operandAddress(op, size, true), size, wide);
   store<u16>(FPU_CONTROL, <u16>(<u32>load<u16>(FPU_CONTROL) | ALL_EXCEPTIONS));
   updateSummary();
 }
 
 function fldenv(op: u32): void {
   checkWaiting();
-  const size = environmentSize(op);
-  stage(operandAddress(op, size, false), size);
-  loadStagedEnvironment(op);
+  const wide = isWide(op);
+  const size = environmentSize(wide);
+  stage(operandAddress(op, size, false), size, wide);
+  loadStagedEnvironment(wide);
 }
 
 function fnsave(op: u32): void {
   checkAvailable();
-  const size = environmentSize(op);
-  const address = operandAddress(op, size + REGISTERS_SIZE, true);
-  probeWrite(address, size + REGISTERS_SIZE);
-  storeEnvironment(op, address);
+  const wide = isWide(op);
+  const size = environmentSize(wide);
+  stageEnvironment(wide);
   for (let i: u32 = 0; i < 8; i++) {
     const register = stackRegister(i);
-    const to = address + size + i * 10;
-    write<u64>(to, load<u64>(register));
-    write<u16>(to + 8, load<u16>(register, 8));
+    const to = STAGED + size + i * 10;
+    store<u64>(to, load<u64>(register));
+    store<u16>(to, load<u16>(register, 8), 8);
   }
+  unstage(operandAddress(op, size + REGISTERS_SIZE, true), size + REGISTERS_SIZE, wide);
   initializeFpu();
 }
 
 function frstor(op: u32): void {
   checkWaiting();
-  const size = environmentSize(op);
-  stage(operandAddress(op, size + REGISTERS_SIZE, false), size + REGISTERS_SIZE);
-  loadStagedEnvironment(op);
+  const wide = isWide(op);
+  const size = environmentSize(wide);
+  stage(operandAddress(op, size + REGISTERS_SIZE, false), size + REGISTERS_SIZE, wide);
+  loadStagedEnvironment(wide);
   for (let i: u32 = 0; i < 8; i++) {
     const register = stackRegister(i);
     const from = STAGED + size + i * 10;
     store<u64>(register, load<u64>(from));
-    store<u16>(register, load<u16>(from + 8), 8);
+    store<u16>(register, load<u16>(from, 8), 8);
   }
 }
 

@@ -110,8 +110,13 @@ function toNarrow(significand: u64, signExponent: u32, fractionBits: u32, expone
   return signBit | ((<u64>finalExponent) << fractionBits) | fraction;
 }
 
-export function toSingle(significand: u64, signExponent: u32): u32 { return <u32>toNarrow(significand, signExponent, 23, 8); }
-export function toDouble(significand: u64, signExponent: u32): u64 { return toNarrow(significand, signExponent, 52, 11); }
+export function toSingle(significand: u64, signExponent: u32): u32 {
+  return <u32>toNarrow(significand, signExponent, 23, 8);
+}
+
+export function toDouble(significand: u64, signExponent: u32): u64 {
+  return toNarrow(significand, signExponent, 52, 11);
+}
 
 /** Set by roundToMagnitude if the value has no 64-bit magnitude. */
 let magnitudeOverflow: bool = false;
@@ -179,7 +184,7 @@ export function toPacked(significand: u64, signExponent: u32): u64 {
   return low;
 }
 
-/** From packed BCD: digits above 9 are not checked, as on the processor. */
+/** From packed BCD: digits above 9 are not checked, as on the processor (volume 2, FBLD). */
 export function fromPacked(low: u64, high: u32): void {
   let magnitude: u64 = ((high >> 4) & 15) * 10 + (high & 15);
   for (let digit: i32 = 15; digit >= 0; digit--) magnitude = magnitude * 10 + ((low >> (digit * 4)) & 15);

@@ -1,5 +1,6 @@
-// Loads, stores and what moves the register stack (SDM volume 2: FLD, FST, FILD, FIST, FISTTP, FBLD, FBSTP, FXCH, FCMOV,
-// FFREE, FINCSTP, FDECSTP, constants). A store writes memory before it changes the FPU, so that a page fault restarts it.
+// Loads, stores and what moves the register stack (SDM volume 2: FLD, FST, FILD, FIST, FISTTP, FBLD, FBSTP, FXCH,
+// FCMOV, FFREE, FINCSTP, FDECSTP, constants). A store writes memory before it changes the FPU, so that a page fault
+// restarts it.
 
 import { FORM_MEMORY, FORM_REGISTER, MODRM, ONE, defineForm } from "../../decode/tables";
 import { OP_CODE, modrm, modrmReg } from "../../decode/instruction";

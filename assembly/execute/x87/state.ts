@@ -7,7 +7,6 @@ import { modrm, thisRip, OP_CODE } from "../../decode/instruction";
 import {
   CR0,
   CS,
-  DS,
   FPU_CONTROL,
   FPU_DATA_POINTER,
   FPU_DATA_SELECTOR,
@@ -143,12 +142,11 @@ export function recordInstruction(op: u32): void {
 export function recordMemoryInstruction(op: u32): void {
   recordInstruction(op);
   store<u64>(FPU_DATA_POINTER, effectiveOffset(op));
-  // In 64-bit mode the decoder names no segment but FS and GS where none matters; the selector is informative only.
-  const segment = operandSegment(op);
-  store<u16>(FPU_DATA_SELECTOR, load<u16>(segmentState(segment < 6 ? segment : DS), SEGMENT_SELECTOR));
+  store<u16>(FPU_DATA_SELECTOR, load<u16>(segmentState(operandSegment(op)), SEGMENT_SELECTOR));
 }
 
-/** The tag of a physical register by its contents: 0 valid, 1 zero, 2 special (NaN, infinity, denormal, unsupported). */
+/** The tag of a physical register by its contents: 0 valid, 1 zero, 2 special (NaN, infinity, denormal, unsupported),
+ * 3 empty. */
 function tagOf(n: u32): u32 {
   if (((<u32>load<u16>(FPU_TAG) >> (n << 1)) & 3) == 3) return 3;
   const register = FPU_REGISTERS + (n << 4);

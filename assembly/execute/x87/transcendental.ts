@@ -83,7 +83,7 @@ export function exponentialExtended(a: u64, aSignExponent: u32): void {
   }
 }
 
-/** slot(to) = 2 atanh(slot(ARGUMENT) / slot(OTHER)) / ln 2. */
+/** to = 2 atanh(slot(ARGUMENT) / slot(OTHER)) / ln 2. */
 function logarithmOfRatio(to: u32): void {
   divideWideFloat(to, slot(ARGUMENT), slot(OTHER));
   inverseTangent(to, to, false);
@@ -92,12 +92,12 @@ function logarithmOfRatio(to: u32): void {
   scaleWide(to, 1);
 }
 
-/** slot(to) = log2 of slot(from), positive; both scratch slots are used. True if the logarithm is not an integer. */
+/** to = log2(from), from > 0; uses the slots ARGUMENT, OTHER and SCRATCH. True if the logarithm is not an integer. */
 function logarithm(to: u32, from: u32): bool {
   let power = wideExponent(from);
   copyWide(slot(SCRATCH), from);
   scaleWide(slot(SCRATCH), -power);
-  // m in [1, 2); above the square root of 2 take m / 2 and the next power.
+  // m in [1, 2); above about the square root of 2 take m / 2 and the next power.
   setWideInteger(slot(OTHER), 1);
   copyWide(slot(ARGUMENT), slot(SCRATCH));
   setWideSign(slot(OTHER), 1);
@@ -106,7 +106,6 @@ function logarithm(to: u32, from: u32): bool {
     setWideInteger(to, power);
     return false;
   }
-  // m - 1 >= 0.40625 stands for m > sqrt(2).
   if (wideExponent(slot(ARGUMENT)) >= -1 || isAboveRoot()) {
     scaleWide(slot(SCRATCH), -1);
     power++;

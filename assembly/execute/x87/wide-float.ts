@@ -1,7 +1,7 @@
 // Floating point with 128 bits of significand, for the transcendental functions. A number lives in a slot of static
 // memory: u64 high (bit 63 set unless the number is zero), u64 low, i32 exponent, u32 sign; its value is
-// high:low * 2^(exponent - 127). Operations truncate: each errs by a few units of 2^-127, and a result that is not exact
-// never looks exact where one operand is far smaller than the other. The destination may be a source.
+// high:low * 2^(exponent - 127). Operations truncate: each errs by a few units of 2^-127, and a result that is not
+// exact never looks exact where one operand is far smaller than the other. The destination may be a source.
 
 import { addWide, divWide, mulWide, shiftRightSticky, subWide, wideCarry, wideLow } from "../wide";
 import { EXPONENT_BIAS, normalExponent, normalSignificand, roundResult, signOf } from "./extended";
@@ -133,7 +133,7 @@ export function addWideFloat(to: u32, a: u32, b: u32): void {
 /** a / b by long division; b is not zero. */
 export function divideWideFloat(to: u32, a: u32, b: u32): void {
   const sign = load<u32>(a, SIGN) ^ load<u32>(b, SIGN);
-  let exponent = load<i32>(a, EXPONENT) - load<i32>(b, EXPONENT);
+  const exponent = load<i32>(a, EXPONENT) - load<i32>(b, EXPONENT);
   let rh = load<u64>(a, HIGH);
   let rl = load<u64>(a, LOW);
   const bh = load<u64>(b, HIGH);
@@ -153,7 +153,7 @@ export function divideWideFloat(to: u32, a: u32, b: u32): void {
     rh = (rh << 1) | (rl >> 63);
     rl <<= 1;
   }
-  // The first quotient bit has the weight 2^exponent, and lands in bit 127.
+  // The first quotient bit has the weight 2^exponent and is now bit 127; what remains is sticky.
   if (carry || (rh | rl) != 0) ql |= 1;
   setWide(to, sign, exponent, qh, ql);
 }

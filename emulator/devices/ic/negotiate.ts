@@ -33,7 +33,8 @@ export function decodeNegotiation(
   if (body.length < NEGOTIATE_HEADER_SIZE + 2 * VERSION_SIZE) return undefined;
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   if (view.getUint16(0, true) !== 1 || view.getUint16(2, true) !== 1) return undefined;
-  const version = (offset: number): IcVersion => (view.getUint16(offset, true) << 16) | view.getUint16(offset + 2, true);
+  const version = (offset: number): IcVersion =>
+    (view.getUint16(offset, true) << 16) | view.getUint16(offset + 2, true);
   const framework = version(NEGOTIATE_HEADER_SIZE);
   const message = version(NEGOTIATE_HEADER_SIZE + VERSION_SIZE);
   if (!FRAMEWORK_VERSIONS.includes(framework) || !messageVersions.includes(message)) return undefined;

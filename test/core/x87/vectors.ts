@@ -1,6 +1,6 @@
 // Runs recorded x87 cases (record.c) on the core and compares.
 
-import { CODE, DATA, Guest } from "../harness";
+import { CODE, DATA, type Guest } from "../harness";
 import * as S from "../../../assembly/state";
 
 /** Opcodes of D9 whose results are compared within a unit of the last place: the transcendental functions. */

@@ -1,3 +1,4 @@
+import { LOCAL_APIC_BASE } from "../boot/acpi/platform";
 import type { Clock, TimerQueue } from "../time/clock";
 import type { MmioBus, MmioDevice } from "./bus";
 import {
@@ -12,8 +13,6 @@ import {
 import { LapicTimer, type TscSource } from "./lapic-timer";
 import type { ProcessorPins } from "./pins";
 import { VectorSet } from "./vector-set";
-
-export const LAPIC_BASE = 0xfee00000;
 
 // Register offsets (Intel SDM volume 3, table 11-1); an x2APIC MSR is 0x800 + offset / 16.
 const ID = 0x020;
@@ -102,13 +101,13 @@ export class LocalApic implements MmioDevice {
     private readonly options: LapicOptions,
   ) {
     this.timer = new LapicTimer(options.clock, options.timers, options.tsc, () => this.fireLvt(LVT_TIMER));
-    mmio.register(LAPIC_BASE, 0x1000, this);
+    mmio.register(LOCAL_APIC_BASE, 0x1000, this);
     this.reset();
   }
 
   /** As firmware leaves it: on, in virtual wire mode (MP specification 3.6.2.2): LINT0 ExtINT, LINT1 NMI. */
   reset(): void {
-    this.base = BigInt(LAPIC_BASE) | BASE_BSP | BASE_EN;
+    this.base = BigInt(LOCAL_APIC_BASE) | BASE_BSP | BASE_EN;
     this.id = 0;
     this.initialize();
     this.svr = SVR_ENABLE | 0xff;
@@ -512,7 +511,7 @@ export class LocalApic implements MmioDevice {
 
   /** IA32_APIC_BASE; false for what raises #GP(0). The base can't be moved. */
   writeApicBase(value: bigint): boolean {
-    if ((value & ~(BASE_BSP | BASE_EXTD | BASE_EN)) !== BigInt(LAPIC_BASE)) return false;
+    if ((value & ~(BASE_BSP | BASE_EXTD | BASE_EN)) !== BigInt(LOCAL_APIC_BASE)) return false;
     const enable = (value & BASE_EN) !== 0n;
     const extended = (value & BASE_EXTD) !== 0n;
     if (extended && (!this.options.x2apic || !enable)) return false;
@@ -520,7 +519,7 @@ export class LocalApic implements MmioDevice {
     if (!extended && enable && this.x2apicMode) return false;
     const wasEnabled = this.enabled;
     const wasExtended = this.x2apicMode;
-    this.base = BigInt(LAPIC_BASE) | BASE_BSP | (extended ? BASE_EXTD : 0n) | (enable ? BASE_EN : 0n);
+    this.base = BigInt(LOCAL_APIC_BASE) | BASE_BSP | (extended ? BASE_EXTD : 0n) | (enable ? BASE_EN : 0n);
     if (wasEnabled && !enable) this.initialize();
     if (extended && !wasExtended) {
       this.id = 0;

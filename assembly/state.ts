@@ -73,6 +73,9 @@ export const TLB_SET: u32 = 0x4f0;
 export const PROTECTED: u32 = 0x4f4;
 /** u32, 1 while EFER.LMA. */
 export const LONG_MODE: u32 = 0x4f8;
+/** u32, the running block ends before the decoded instruction at this address. Whoever needs the run loop to look
+ * up after the running instruction (code changed, an interrupt came, a breakpoint was met) stores 0. */
+export const BLOCK_LIMIT: u32 = 0x4fc;
 
 export const MODE_16: u32 = 0;
 export const MODE_32: u32 = 1;
@@ -192,8 +195,9 @@ export const DECODE_HANDLERS: u32 = 0x50000;
 export const TLB: u32 = 0x100000;
 export const TLB_ENTRIES: u32 = 4096;
 export const TLB_ENTRY_SIZE: u32 = 32;
-/** Sets: supervisor, user, supervisor with SMAP lifted by EFLAGS.AC. */
-export const TLB_SETS: u32 = 3;
+/** Sets: supervisor, user, supervisor with SMAP lifted by EFLAGS.AC, and one that is never filled: user with alignment
+ * checks, where every access takes the slow path. */
+export const TLB_SETS: u32 = 4;
 export const TLB_SET_SIZE: u32 = 0x20000;
 /** u64 each: linear page address that may be read, written, executed through this entry; TLB_INVALID if none. */
 export const TLB_READ_TAG: u32 = 0;
@@ -201,7 +205,7 @@ export const TLB_WRITE_TAG: u32 = 8;
 export const TLB_EXECUTE_TAG: u32 = 16;
 /** u32, add to the low 32 bits of a linear address to get an address in linear memory. */
 export const TLB_ADDEND: u32 = 24;
-/** u32, physical page number, bits 30:0; bit 31: global. */
+/** u32, physical page number, bits 29:0; bit 30: of a large page; bit 31: global. */
 export const TLB_PAGE: u32 = 28;
 
 /** Hash of blocks by physical address and mode: u32 block address each. */

@@ -26,8 +26,10 @@ export const OP_INDEX: u32 = 14;
 export const OP_REG: u32 = 16;
 /** u8, log2 of the index scale. */
 export const OP_SCALE: u32 = 18;
-/** u8, segment 2:0, EA_* kind 6:3, bit 7: ends the block. */
+/** u8, segment 2:0, EA_* kind 6:3, bit 7: OP_EA_JUMPS. */
 export const OP_EA: u32 = 19;
+/** The handler stores RIP itself, in every case. */
+export const OP_EA_JUMPS: u32 = 0x80;
 /** i32 */
 export const OP_DISPLACEMENT: u32 = 20;
 /** i64, immediate, sign- or zero-extended as the instruction defines. */

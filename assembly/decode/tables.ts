@@ -123,6 +123,21 @@ export function defineForm(key: u32, reg: u32, form: u32, attributes: u32, handl
   set(key, attributes, form, reg, ANY_WIDTH, handler);
 }
 
+/** Handlers for one form by operand size; `reg` is a ModRM.reg or ANY_REG. */
+export function defineFormWidths(
+  key: u32,
+  reg: u32,
+  form: u32,
+  attributes: u32,
+  h16: Handler,
+  h32: Handler,
+  h64: Handler,
+): void {
+  set(key, attributes, form, reg, 1, h16);
+  set(key, attributes, form, reg, 2, h32);
+  set(key, attributes, form, reg, 3, h64);
+}
+
 /** One handler for one mandatory prefix (PP_*); `attributes` gets PREFIXED added. */
 export function definePrefixed(key: u32, prefix: u32, attributes: u32, handler: Handler): void {
   set(key, attributes | PREFIXED, FORM_ANY, ANY_REG, prefix, handler);

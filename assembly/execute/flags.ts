@@ -60,11 +60,11 @@ export function setStatusFlags(flags: u32): void {
   // Zero needs a zero result; else any result that is not zero and positive, with an even low byte.
   const result: u64 = (flags & ZF) != 0 ? 0 : 0x100;
   const cf: u64 = flags & CF;
-  const of: u64 = (flags >> 11) & 1;
+  const overflow: u64 = (flags >> 11) & 1;
   store<u64>(FLAG_RESULT, result);
   store<u64>(
     FLAG_CARRIES,
-    (cf << 63) | ((cf ^ of) << 62) | <u64>((flags >> 1) & 8) | <u64>(((~flags >> 2) & 1) << 8) | <u64>((flags >> 7) & 1),
+    (cf << 63) | ((cf ^ overflow) << 62) | <u64>((flags >> 1) & 8) | <u64>(((~flags >> 2) & 1) << 8) | <u64>((flags >> 7) & 1),
   );
 }
 
@@ -81,15 +81,15 @@ export function setStatusFlags(flags: u32): void {
 // @ts-ignore: decorator
 @inline export function setOF(value: u32): void {
   const carries = load<u64>(FLAG_CARRIES);
-  const of = (carries + CARRY_IN) >> 63;
-  store<u64>(FLAG_CARRIES, carries ^ ((of ^ <u64>(value & 1)) << 62));
+  const overflow = (carries + CARRY_IN) >> 63;
+  store<u64>(FLAG_CARRIES, carries ^ ((overflow ^ <u64>(value & 1)) << 62));
 }
 
 /** Changes CF and OF, keeps the others. */
 // @ts-ignore: decorator
-@inline export function setCFOF(cf: u32, of: u32): void {
+@inline export function setCFOF(cf: u32, overflow: u32): void {
   const carries = load<u64>(FLAG_CARRIES) & ~(CARRY | CARRY_IN);
-  store<u64>(FLAG_CARRIES, carries | (<u64>(cf & 1) << 63) | (<u64>((cf ^ of) & 1) << 62));
+  store<u64>(FLAG_CARRIES, carries | (<u64>(cf & 1) << 63) | (<u64>((cf ^ overflow) & 1) << 62));
 }
 
 /** Sets ZF alone (CMPXCHG8B, LAR, VERR ...). */
@@ -143,9 +143,9 @@ export function setZF(value: u32): void {
 
 /** Flags from a result, and CF and OF given; AF clear. */
 // @ts-ignore: decorator
-@inline export function setFlagsResult<T>(result: T, cf: u32, of: u32): void {
+@inline export function setFlagsResult<T>(result: T, cf: u32, overflow: u32): void {
   store<u64>(FLAG_RESULT, signExtend<T>(result));
-  store<u64>(FLAG_CARRIES, (<u64>(cf & 1) << 63) | (<u64>((cf ^ of) & 1) << 62));
+  store<u64>(FLAG_CARRIES, (<u64>(cf & 1) << 63) | (<u64>((cf ^ overflow) & 1) << 62));
 }
 
 /** Condition codes 0..15 as in Jcc, SETcc and CMOVcc. */

@@ -3,7 +3,7 @@
 
 import { mmioRead, mmioWrite } from "../host";
 import {
-  CR0,
+  BLOCK_LIMIT,
   CURRENT_OP,
   DR,
   HOST_SCRATCH,
@@ -23,11 +23,11 @@ import {
   TLB_SET_SIZE,
   TLB_WRITE_TAG,
 } from "../state";
-import { EA_PLAIN, OP_EA } from "../decode/instruction";
-import { EXCEPTION_GP, EXCEPTION_SS, raiseWithCode } from "../system/exceptions";
+import { OP_EA } from "../decode/instruction";
+import { EXCEPTION_AC, EXCEPTION_GP, EXCEPTION_SS, raiseWithCode } from "../system/exceptions";
 import { invalidateCode } from "../decode/blocks";
 import { ACCESS_READ, ACCESS_WRITE, translate } from "./paging";
-import { TLB_GLOBAL, tlbEntry } from "./tlb";
+import { tlbEntry } from "./tlb";
 
 const PAGE_MASK: u64 = ~0xfff;
 const SEGMENT_SS: u32 = 2;
@@ -36,6 +36,8 @@ const SEGMENT_SS: u32 = 2;
 export const SUPERVISOR_SET: u32 = TLB;
 export const USER_SET: u32 = TLB + TLB_SET_SIZE;
 export const SUPERVISOR_AC_SET: u32 = TLB + TLB_SET_SIZE * 2;
+/** User, with alignment checks: never filled, so that every access comes here. */
+export const USER_CHECKED_SET: u32 = TLB + TLB_SET_SIZE * 3;
 
 /** True if the two upper bits rule of x86-64 holds: bits 63:47 all equal. */
 // @ts-ignore: decorator
@@ -61,6 +63,11 @@ function physical(address: u64, access: u32, set: u32): u64 {
   return physicalAddress < 0x100000000 ? load<u8>(PAGE_KIND + <u32>(physicalAddress >> 12)) : 0;
 }
 
+/** #AC for an access that is not aligned to its size (SDM volume 3, 7.15); vectors have their own rule. */
+function checkAlignment(address: u64, size: u32, set: u32): void {
+  if (set == USER_CHECKED_SET && size <= 8 && (address & (size - 1)) != 0) raiseWithCode(EXCEPTION_AC, 0);
+}
+
 /** Bytes of an access that lie in its first page. */
 // @ts-ignore: decorator
 @inline function firstPart(address: u64, size: u32): u32 {
@@ -70,6 +77,7 @@ function physical(address: u64, access: u32, set: u32): u64 {
 /** Reads `size` (up to 16) bytes into HOST_SCRATCH. With `modify` the caller has checked for writing already. */
 export function readSlow(address: u64, size: u32, set: u32, modify: bool): void {
   if (load<u32>(LONG_MODE) == 0) address &= 0xffffffff;
+  checkAlignment(address, size, set);
   const first = firstPart(address, size);
   const access = modify ? ACCESS_WRITE : ACCESS_READ;
   const physical1 = physical(address, access, set);
@@ -90,6 +98,7 @@ export function readSlow(address: u64, size: u32, set: u32, modify: bool): void 
 /** Writes `size` (up to 16) bytes from HOST_SCRATCH; both pages are checked before the first byte is written. */
 export function writeSlow(address: u64, size: u32, set: u32): void {
   if (load<u32>(LONG_MODE) == 0) address &= 0xffffffff;
+  checkAlignment(address, size, set);
   const first = firstPart(address, size);
   const physical1 = physical(address, ACCESS_WRITE, set);
   if (first == size) writePhysical(physical1, size, HOST_SCRATCH);
@@ -107,11 +116,12 @@ export function writeSlow(address: u64, size: u32, set: u32): void {
 /** Raises what a write would raise. */
 export function probeWriteSlow(address: u64, size: u32, set: u32): void {
   if (load<u32>(LONG_MODE) == 0) address &= 0xffffffff;
+  checkAlignment(address, size, set);
   physical(address, ACCESS_WRITE, set);
   if (firstPart(address, size) != size) {
-    let last = address + size - 1;
-    if (load<u32>(LONG_MODE) == 0) last &= 0xffffffff;
-    physical(last, ACCESS_WRITE, set);
+    let second = address + firstPart(address, size);
+    if (load<u32>(LONG_MODE) == 0) second &= 0xffffffff;
+    physical(second, ACCESS_WRITE, set);
   }
 }
 
@@ -188,6 +198,7 @@ function checkDataBreakpoints(address: u64, size: u32, isWrite: bool): void {
     const start = load<u64>(DR + n * 8) & ~(length - 1);
     if (address < start + length && start < address + size) {
       store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | (1 << n));
+      store<u32>(BLOCK_LIMIT, 0);
     }
   }
 }

@@ -67,7 +67,6 @@ export const EFER_NXE: u64 = 0x800;
 /** Recomputes everything that derives from the mode. */
 export function updateMode(): void {
   const cr0 = load<u64>(CR0);
-  const cr4 = load<u64>(CR4);
   const eflags = load<u32>(EFLAGS);
   const cs = SEGMENTS + CS * SEGMENT_STRIDE;
   const csAttributes = load<u32>(cs, SEGMENT_ATTRIBUTES);
@@ -83,23 +82,24 @@ export function updateMode(): void {
 
   const cpl = (cr0 & CR0_PE) == 0 ? 0 : virtual8086 ? 3 : load<u32>(CPL);
   store<u32>(CPL, cpl);
-  updateTlbSet(cpl, cr0, cr4, eflags);
+  store<u32>(TLB_SET, tlbSetOf(cpl));
 
   // A CS that does not start at 0 and reach 4 GiB makes every fetch a matter of base and limit.
   const flat = mode == MODE_64 || (load<u64>(cs, SEGMENT_BASE) == 0 && load<u32>(cs, SEGMENT_LIMIT) == 0xffffffff);
   store<u32>(SINGLE_STEP, u32((eflags & TF) != 0 || !flat || hasCodeBreakpoint()));
 }
 
-/** The TLB set of the running privilege; the last set is never filled, so that every access is checked for alignment. */
-function updateTlbSet(cpl: u32, cr0: u64, cr4: u64, eflags: u32): void {
+/** The TLB set for a privilege level; the last set is never filled, so that every access is checked for alignment. */
+export function tlbSetOf(cpl: u32): u32 {
+  const alignmentOrAccess = (load<u32>(EFLAGS) & AC) != 0;
   let set: u32;
-  if (cpl == 3) set = (cr0 & CR0_AM) != 0 && (eflags & AC) != 0 ? 3 : 1;
-  else set = (cr4 & CR4_SMAP) != 0 && (eflags & AC) != 0 ? 2 : 0;
-  store<u32>(TLB_SET, TLB + set * TLB_SET_SIZE);
+  if (cpl == 3) set = (load<u64>(CR0) & CR0_AM) != 0 && alignmentOrAccess ? 3 : 1;
+  else set = (load<u64>(CR4) & CR4_SMAP) != 0 && alignmentOrAccess ? 2 : 0;
+  return TLB + set * TLB_SET_SIZE;
 }
 
 /** True if DR7 enables a breakpoint on instruction execution (R/W bits 00). */
-function hasCodeBreakpoint(): bool {
+export function hasCodeBreakpoint(): bool {
   const dr7 = <u32>load<u64>(DR + 56);
   for (let n: u32 = 0; n < 4; n++) {
     if (((dr7 >> (n * 2)) & 3) != 0 && ((dr7 >> (16 + n * 4)) & 3) == 0) return true;

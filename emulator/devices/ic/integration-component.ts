@@ -1,3 +1,4 @@
+import type { Timer, TimerQueue } from "../../time/clock";
 import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
 import type { Packet } from "../../vmbus/packets";
 import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
@@ -21,6 +22,12 @@ export interface IcDescription {
 }
 
 /**
+ * From a channel's opening to the first message, ns. EL6's hv_utils opens the channel first and only then sets the
+ * versions it will accept (util_probe), so a host that talks at once is refused; a real one takes its time too.
+ */
+const NEGOTIATION_DELAY = 20_000_000;
+
+/**
  * What all integration components share: a pipe channel, version negotiation at its opening, and then requests by the
  * host of which one at a time is under way until the guest answers it.
  */
@@ -30,8 +37,13 @@ export abstract class IntegrationComponent implements VmbusDevice {
   private channel: DeviceChannel | undefined;
   private negotiated: IcVersions | undefined;
   private waiting = false;
+  private readonly negotiation: Timer;
 
-  constructor(private readonly description: IcDescription) {
+  constructor(
+    protected readonly timers: TimerQueue,
+    private readonly description: IcDescription,
+  ) {
+    this.negotiation = timers.create(() => this.negotiate());
     const userDefined = new Uint8Array(4);
     new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
     const { interfaceId, instanceId } = description;
@@ -48,11 +60,16 @@ export abstract class IntegrationComponent implements VmbusDevice {
     this.channel = channel;
     this.negotiated = undefined;
     this.waiting = false;
+    this.negotiation.arm(this.timers.clock.now() + NEGOTIATION_DELAY);
+  }
+
+  private negotiate(): void {
     const body = encodeNegotiation(this.description.messageVersions);
-    channel.send({ payload: encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body) });
+    this.channel?.send({ payload: encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body) });
   }
 
   close(): void {
+    this.negotiation.cancel();
     this.channel = undefined;
     this.negotiated = undefined;
     this.waiting = false;

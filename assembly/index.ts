@@ -1,0 +1,28 @@
+// The core's exports, and the one place that names every family of instructions.
+
+import { flushBlocks } from "./decode/blocks";
+import { registerInstructions } from "./execute/index";
+import { tlbFlushAll } from "./memory/tlb";
+import { registerSystem } from "./system/index";
+import { updateMode } from "./system/mode";
+import { resetProcessor } from "./system/reset";
+
+export { run } from "./run";
+export { invalidateCode } from "./decode/blocks";
+export { updateMode } from "./system/mode";
+export { tlbFlushAll } from "./memory/tlb";
+
+/** Fills the decode tables; once, after instantiation. */
+export function initialize(): void {
+  registerInstructions();
+  registerSystem();
+  reset();
+}
+
+/** Puts the processor into its state after RESET (SDM volume 3, table 10-1) and forgets all decoded code. */
+export function reset(): void {
+  resetProcessor();
+  tlbFlushAll();
+  flushBlocks();
+  updateMode();
+}

@@ -1,0 +1,174 @@
+// The run loop: between instructions it looks at what asks for attention, in the order that SDM volume 3, 7.9 gives;
+// then it finds the block at RIP and runs it.
+//
+// A handler that faults leaves by the host's exception: run() is entered anew, sees CURRENT_OP, and puts RIP and the
+// count back to the start of the instruction that did not complete.
+
+import {
+  BLOCK_LIMIT,
+  BLOCK_START,
+  CODE_BASE,
+  CODE_MODE,
+  CURRENT_OP,
+  EFLAGS,
+  EXCEPTION_PENDING,
+  EXIT_BUDGET,
+  EXIT_HALT,
+  EXIT_REQUEST,
+  EXIT_SHUTDOWN,
+  HALTED,
+  INSTRUCTION_COUNT,
+  INSTRUCTION_LIMIT,
+  INTERRUPT_PENDING,
+  INTERRUPT_SHADOW,
+  MODE_64,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  PENDING_DEBUG,
+  RIP,
+  SINGLE_STEP,
+  STATISTIC_INTERRUPTS,
+  STOP_REQUEST,
+} from "./state";
+import { acknowledgeInterrupt } from "./host";
+import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, findBlock, makeBlock } from "./decode/blocks";
+import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
+import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
+import { IF } from "./execute/flags";
+import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
+import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
+
+/** Room for one decoded instruction that is run alone. */
+const single = memory.data(OP_SIZE, 8);
+
+/** Goes on: nothing that attend() saw ends the run. */
+const CONTINUE: i32 = -1;
+
+/**
+ * Runs until INSTRUCTION_LIMIT, HLT with nothing pending, shutdown (triple fault), or STOP_REQUEST.
+ * @returns EXIT_*
+ */
+export function run(): u32 {
+  if (load<u32>(CURRENT_OP) != 0) recover();
+  if (load<u32>(EXCEPTION_PENDING) != 0) {
+    if (!deliverPendingException()) return EXIT_SHUTDOWN;
+    countOne();
+  }
+  while (true) {
+    // SINGLE_STEP and INTERRUPT_SHADOW, INTERRUPT_PENDING and NMI_PENDING, HALTED and STOP_REQUEST, PENDING_DEBUG.
+    const attention =
+      load<u64>(SINGLE_STEP) | load<u64>(INTERRUPT_PENDING) | load<u64>(HALTED) | <u64>load<u32>(PENDING_DEBUG);
+    if (attention != 0) {
+      const exit = attend();
+      if (exit != CONTINUE) return <u32>exit;
+    }
+    const count = load<u64>(INSTRUCTION_COUNT);
+    const limit = load<u64>(INSTRUCTION_LIMIT);
+    if (count >= limit) return EXIT_BUDGET;
+    if (load<u32>(SINGLE_STEP) != 0) {
+      step();
+      continue;
+    }
+    const rip = load<u64>(RIP);
+    const physical = fetchPhysical(rip);
+    const mode = load<u32>(CODE_MODE);
+    let block: u32 = 0;
+    if (isPlain(physical)) {
+      block = findBlock(<u32>physical, mode);
+      if (block == 0) block = makeBlock(<u32>physical, mode);
+    }
+    if (block == 0) {
+      step();
+      continue;
+    }
+    store<u32>(block, load<u32>(block, BLOCK_HEAT) + 1, BLOCK_HEAT);
+    let room = limit - count;
+    if (load<u32>(INTERRUPT_SHADOW) != 0) {
+      store<u32>(INTERRUPT_SHADOW, 0);
+      room = 1;
+    }
+    const start = block + BLOCK_HEADER;
+    const ops = load<u32>(block, BLOCK_COUNT);
+    store<u64>(CODE_BASE, rip - (physical & 0xfff));
+    runBlock(start, start + (room < <u64>ops ? <u32>room : ops) * OP_SIZE, mode);
+  }
+}
+
+/** Runs decoded instructions from `start` up to `end`, or to where a handler moved BLOCK_LIMIT. */
+// @ts-ignore: decorator
+@inline function runBlock(start: u32, end: u32, mode: u32): void {
+  let op = start;
+  store<u32>(BLOCK_START, start);
+  store<u32>(BLOCK_LIMIT, end);
+  while (true) {
+    store<u32>(CURRENT_OP, op);
+    call_indirect(load<u32>(op, OP_HANDLER), op);
+    op += OP_SIZE;
+    if (op >= load<u32>(BLOCK_LIMIT)) break;
+  }
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - start) / OP_SIZE));
+  leave(op - OP_SIZE, mode);
+}
+
+/** After the last instruction that ran: RIP, unless it set RIP itself. */
+// @ts-ignore: decorator
+@inline function leave(op: u32, mode: u32): void {
+  if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) == 0) {
+    const next = load<u64>(CODE_BASE) + <u64>load<u16>(op, OP_NEXT);
+    store<u64>(RIP, mode == MODE_64 ? next : next & 0xffffffff);
+  }
+  // CURRENT_OP and BLOCK_START: no instruction is running.
+  store<u64>(CURRENT_OP, 0);
+}
+
+/** An instruction was left by a fault: what ran before it counts, and RIP is its own. */
+function recover(): void {
+  const op = load<u32>(CURRENT_OP);
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - load<u32>(BLOCK_START)) / OP_SIZE));
+  const rip = load<u64>(CODE_BASE) + <u64>load<u16>(op, OP_NEXT) - <u64>load<u8>(op, OP_LENGTH);
+  store<u64>(RIP, load<u32>(CODE_MODE) == MODE_64 ? rip : rip & 0xffffffff);
+  store<u64>(CURRENT_OP, 0);
+}
+
+/** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF, RF. */
+function step(): void {
+  store<u32>(INTERRUPT_SHADOW, 0);
+  checkCodeBreakpoints();
+  fetchSingle(<u32>single);
+  const mode = load<u32>(CODE_MODE);
+  runBlock(<u32>single, <u32>single + OP_SIZE, mode);
+  finishStep();
+}
+
+function countOne(): void {
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + 1);
+}
+
+/** Between instructions: traps, NMI, interrupts, halt, the host's wish to stop. CONTINUE or EXIT_*. */
+function attend(): i32 {
+  const shadow = load<u32>(INTERRUPT_SHADOW) != 0;
+  if (load<u32>(PENDING_DEBUG) != 0 && !shadow) {
+    deliverPendingDebug();
+    store<u32>(HALTED, 0);
+    countOne();
+  }
+  if (load<u32>(NMI_PENDING) != 0 && load<u32>(NMI_BLOCKED) == 0 && !shadow) {
+    store<u32>(NMI_PENDING, 0);
+    store<u32>(HALTED, 0);
+    deliverNmi();
+    countOne();
+  } else if (load<u32>(INTERRUPT_PENDING) != 0 && (load<u32>(EFLAGS) & IF) != 0 && !shadow) {
+    const vector = acknowledgeInterrupt();
+    if (vector >= 0) {
+      store<u32>(HALTED, 0);
+      store<u64>(STATISTIC_INTERRUPTS, load<u64>(STATISTIC_INTERRUPTS) + 1);
+      deliverInterrupt(<u32>vector);
+      countOne();
+    }
+  }
+  if (load<u32>(STOP_REQUEST) != 0) {
+    store<u32>(STOP_REQUEST, 0);
+    return EXIT_REQUEST;
+  }
+  return load<u32>(HALTED) != 0 ? EXIT_HALT : CONTINUE;
+}

@@ -1,0 +1,17 @@
+import { ConfigurationError } from "../emulator/machine-types";
+
+/** Wrong use of the command line: one line that says what was wrong and what would be right; exit 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Whether the user, not the program, is at fault: reported as one line without a stack, exit 2. */
+export function isUserError(error: unknown): error is Error {
+  return error instanceof UsageError || error instanceof ConfigurationError;
+}
+
+/** The message as one line, whatever was thrown. */
+export function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s*[\r\n]+\s*/g, "; ").trim();
+}

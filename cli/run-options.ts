@@ -1,0 +1,86 @@
+import type { TimeMode } from "../emulator/machine-types";
+import { UsageError } from "./errors";
+import { parse, seconds, text, wholeNumber } from "./options";
+
+/** Where the kernel comes from: files of the user's, or a guest that images/ knows. */
+export type RunSource =
+  | { readonly kind: "files"; readonly kernel: string; readonly initrd?: string; readonly commandLine: string }
+  | { readonly kind: "guest"; readonly name: string; readonly extraCommandLine: string };
+
+export interface RunOptions {
+  readonly source: RunSource;
+  readonly memoryMiB: number;
+  readonly time: TimeMode;
+  readonly timeoutSeconds?: number;
+  readonly stats: boolean;
+}
+
+export const runHelp = `usage: hypertab run (--kernel FILE [--initrd FILE] | --guest NAME) [options]
+
+Boots a machine. Its serial console is on stdin and stdout.
+
+  --kernel FILE      Linux bzImage, or ELF image with a multiboot 1 header
+  --initrd FILE      initial RAM disk
+  --append STRING    kernel command line; with --guest, added to the guest's own
+  --guest NAME       a guest that 'hypertab guest list' names; got first when it is not there yet
+  --memory MIB       RAM, 16 to 2048 (default 256)
+  --cpus N           processors; only 1 so far
+  --time MODE        real: the guest's clock follows the host's (default)
+                     virtual: time advances with instructions, each run is identical
+  --timeout SECONDS  ends the run after so long; in virtual time these are the guest's seconds
+  --stats            at the end, prints guest time, instructions and speed on stderr
+  --help             this text
+
+At a terminal, Ctrl-A x turns the machine off and Ctrl-A Ctrl-A sends Ctrl-A. SIGINT asks the guest to shut
+down, a second one turns the machine off.
+
+Exit code: 0 the guest powered off, 2 wrong use, 3 time-out, 4 the guest panicked or triple-faulted,
+130 turned off from outside; port 0xf4 (debug-exit): twice the status plus 1.
+`;
+
+/** Reads the options of `run`; undefined stands for --help. Throws UsageError. */
+export function parseRunOptions(argv: readonly string[]): RunOptions | undefined {
+  const args = parse("hypertab run --help", argv, {
+    kernel: { type: "string" },
+    initrd: { type: "string" },
+    append: { type: "string" },
+    guest: { type: "string" },
+    memory: { type: "string" },
+    cpus: { type: "string" },
+    time: { type: "string" },
+    timeout: { type: "string" },
+    stats: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  });
+  if (args.values["help"]) return undefined;
+  const extra = args.positionals[0];
+  if (extra !== undefined) throw new UsageError(`unexpected argument '${extra}'; a kernel is given as --kernel FILE`);
+
+  const cpus = text(args, "cpus") ?? "1";
+  if (cpus !== "1") throw new UsageError(`--cpus is '${cpus}'; a machine has 1 processor so far`);
+  const time = text(args, "time") ?? "real";
+  if (time !== "real" && time !== "virtual") throw new UsageError(`--time is '${time}'; it must be real or virtual`);
+  return {
+    source: parseSource(text(args, "kernel"), text(args, "initrd"), text(args, "guest"), text(args, "append") ?? ""),
+    memoryMiB: wholeNumber(args, "memory", { least: 16, most: 2048, unit: "MiB", otherwise: 256 }),
+    time,
+    timeoutSeconds: seconds(args, "timeout"),
+    stats: args.values["stats"] === true,
+  };
+}
+
+function parseSource(
+  kernel: string | undefined,
+  initrd: string | undefined,
+  guest: string | undefined,
+  append: string,
+): RunSource {
+  if (guest !== undefined) {
+    if (kernel !== undefined || initrd !== undefined) {
+      throw new UsageError("--guest brings its own kernel and initrd; give either --guest or --kernel and --initrd");
+    }
+    return { kind: "guest", name: guest, extraCommandLine: append };
+  }
+  if (kernel === undefined) throw new UsageError("nothing to boot; give --kernel FILE or --guest NAME");
+  return { kind: "files", kernel, initrd, commandLine: append };
+}

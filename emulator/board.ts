@@ -1,0 +1,194 @@
+import { PAGE_NONE } from "../assembly/state";
+import { PortBus, MmioBus } from "./chipset/bus";
+import { Chipset, type PowerEvent } from "./chipset/chipset";
+import { APIC_FREQUENCY } from "./chipset/lapic-timer";
+import { Processor } from "./cpu/processor";
+import { Heartbeat } from "./devices/ic/heartbeat";
+import { KeyValuePairExchange } from "./devices/ic/kvp";
+import { Shutdown } from "./devices/ic/shutdown";
+import { TimeSync } from "./devices/ic/time-sync";
+import { Hypervisor } from "./hyperv/hypervisor";
+import type { Log } from "./log";
+import type { TimeMode } from "./machine-types";
+import { TSC_FREQUENCY, TimerQueue } from "./time/clock";
+import { RealClock, VirtualClock, type MachineClock } from "./time/machine-clocks";
+import { Vmbus } from "./vmbus/vmbus";
+
+/** VGA memory: no RAM is seen there, and nothing answers until a display adapter does. */
+const VGA_MEMORY = 0xa0000;
+const VGA_MEMORY_END = 0xc0000;
+
+export interface BoardEvents {
+  onSerial(byte: number): void;
+  onDebugConsole(byte: number): void;
+  onPower(event: PowerEvent): void;
+  onCrash(parameters: bigint[], message?: string): void;
+  onChannels(): void;
+}
+
+/** Everything in the machine's case, wired: the one place where parts meet. Data goes from here to the parts only. */
+export class Board {
+  readonly processor: Processor;
+  readonly clock: MachineClock;
+  readonly timers: TimerQueue;
+  readonly chipset: Chipset;
+  readonly hypervisor: Hypervisor;
+  readonly vmbus: Vmbus;
+  readonly shutdown: Shutdown;
+
+  constructor(
+    core: WebAssembly.Module,
+    memorySize: number,
+    time: TimeMode,
+    epochMs: number,
+    log: Log,
+    private readonly events: BoardEvents,
+  ) {
+    const ports = new PortBus();
+    const mmio = new MmioBus();
+    this.processor = this.createProcessor(core, memorySize, ports, mmio);
+    const { processor } = this;
+    const { memory } = processor;
+    processor.setPageKind(VGA_MEMORY, VGA_MEMORY_END - VGA_MEMORY, PAGE_NONE);
+    this.clock =
+      time === "real" ? new RealClock(epochMs) : new VirtualClock(epochMs, () => processor.instructionCount);
+    this.timers = new TimerQueue(this.clock);
+    this.chipset = new Chipset({
+      ports,
+      mmio,
+      clock: this.clock,
+      timers: this.timers,
+      log,
+      memorySize,
+      epochMs: () => this.clock.epochMs,
+      pins: {
+        setInterruptPending: (pending) => processor.setInterruptPending(pending),
+        raiseNmi: () => processor.raiseNmi(),
+        // One processor: it never waits for a start-up IPI, and INIT is a reset of the machine.
+        init: () => events.onPower({ kind: "reset" }),
+        startup: () => undefined,
+        requestStop: () => processor.requestStop(),
+      },
+      onSerial: (byte) => events.onSerial(byte),
+      onDebugConsole: (byte) => events.onDebugConsole(byte),
+      onPower: (event) => events.onPower(event),
+      x2apic: false,
+    });
+    const { chipset } = this;
+    this.hypervisor = new Hypervisor({
+      memory,
+      clock: this.clock,
+      timers: this.timers,
+      log,
+      vectors: chipset,
+      apic: {
+        eoi: () => chipset.apicEoi(),
+        readIcr: () => chipset.readIcr(),
+        writeIcr: (value) => chipset.writeIcr(value),
+        readTpr: () => chipset.readTaskPriority() << 4,
+        writeTpr: (value) => chipset.writeTaskPriority(value >> 4),
+      },
+      readTsc: () => this.readTsc() + processor.tscOffset,
+      tscFrequency: TSC_FREQUENCY,
+      apicFrequency: APIC_FREQUENCY,
+      onReset: () => events.onPower({ kind: "reset" }),
+      onCrash: (parameters, message) => events.onCrash(parameters, message),
+    });
+    chipset.onEoi = (vector) => this.hypervisor.apicEoi(vector);
+    this.vmbus = new Vmbus({ hypervisor: this.hypervisor, memory, log, clock: this.clock, timers: this.timers });
+    this.vmbus.onChange = () => events.onChannels();
+    this.shutdown = new Shutdown(this.timers);
+    this.vmbus.add(this.shutdown);
+    this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
+    this.vmbus.add(new Heartbeat(this.timers));
+    this.vmbus.add(new KeyValuePairExchange(this.timers));
+  }
+
+  /** Everything as after power-on; RAM keeps what it holds. */
+  reset(): void {
+    this.vmbus.reset();
+    this.hypervisor.reset();
+    this.chipset.reset();
+    this.processor.reset();
+  }
+
+  /** The time-stamp counter without the guest's own offset: one tick a nanosecond. */
+  private readTsc(): bigint {
+    return BigInt(this.clock.now());
+  }
+
+  private createProcessor(core: WebAssembly.Module, memorySize: number, ports: PortBus, mmio: MmioBus): Processor {
+    return new Processor(core, memorySize, {
+      portRead: (port, size) => ports.read(port, size),
+      portWrite: (port, size, value) => ports.write(port, size, value),
+      mmioRead: (address, size) => mmio.read(address, size),
+      mmioWrite: (address, size, value) => mmio.write(address, size, value),
+      acknowledgeInterrupt: () => this.chipset.acknowledgeInterrupt(),
+      readTaskPriority: () => this.chipset.readTaskPriority(),
+      writeTaskPriority: (value) => this.chipset.writeTaskPriority(value),
+      msrRead: (index) => (isHypervisorMsr(index) ? this.hypervisor.msrRead(index) : this.chipset.msrRead(index)),
+      msrWrite: (index, value) =>
+        isHypervisorMsr(index) ? this.hypervisor.msrWrite(index, value) : this.chipset.msrWrite(index, value),
+      cpuidHypervisor: (leaf, subleaf) => this.hypervisor.cpuid(leaf, subleaf),
+      hypercall: () => this.hypercall(),
+      readTsc: () => this.readTsc(),
+    });
+  }
+
+  private hypercall(): boolean {
+    const { processor } = this;
+    return this.hypervisor.hypercall(new ProcessorRegisters(processor), processor.longMode);
+  }
+}
+
+/** TLFS, appendix: the hypervisor's MSRs lie in 0x40000000..0x4fffffff. */
+function isHypervisorMsr(index: number): boolean {
+  return index >>> 28 === 4;
+}
+
+/** The registers that a hypercall reads and writes, in the processor's own state. */
+class ProcessorRegisters {
+  constructor(private readonly processor: Processor) {}
+  get rax(): bigint {
+    return this.processor.getRegister("rax");
+  }
+  set rax(value: bigint) {
+    this.processor.setRegister("rax", value);
+  }
+  get rbx(): bigint {
+    return this.processor.getRegister("rbx");
+  }
+  set rbx(value: bigint) {
+    this.processor.setRegister("rbx", value);
+  }
+  get rcx(): bigint {
+    return this.processor.getRegister("rcx");
+  }
+  set rcx(value: bigint) {
+    this.processor.setRegister("rcx", value);
+  }
+  get rdx(): bigint {
+    return this.processor.getRegister("rdx");
+  }
+  set rdx(value: bigint) {
+    this.processor.setRegister("rdx", value);
+  }
+  get rsi(): bigint {
+    return this.processor.getRegister("rsi");
+  }
+  set rsi(value: bigint) {
+    this.processor.setRegister("rsi", value);
+  }
+  get rdi(): bigint {
+    return this.processor.getRegister("rdi");
+  }
+  set rdi(value: bigint) {
+    this.processor.setRegister("rdi", value);
+  }
+  get r8(): bigint {
+    return this.processor.getRegister("r8");
+  }
+  set r8(value: bigint) {
+    this.processor.setRegister("r8", value);
+  }
+}

@@ -1,0 +1,248 @@
+import { Board } from "./board";
+import { loadBoot } from "./boot/load";
+import type { BootImage } from "./boot/types";
+import type { PowerEvent } from "./chipset/chipset";
+import { applyInitialState } from "./cpu/initial-state";
+import { Emitter } from "./emitter";
+import {
+  ConfigurationError,
+  type MachineEvents,
+  type MachineSettings,
+  type MachineState,
+  type MachineStatus,
+  type StopReason,
+} from "./machine-types";
+import { Runner } from "./runner";
+import type { Timer } from "./time/clock";
+
+export const MEMORY_MIB_MIN = 16;
+export const MEMORY_MIB_MAX = 2048;
+const MIB = 1 << 20;
+/** In virtual time the RTC starts here unless the settings say otherwise: 2026-01-01 00:00:00 UTC. */
+const VIRTUAL_EPOCH_MS = 1767225600000;
+/** After a guest reported a crash it has this long, ns of its time, to write its last words (or reset itself). */
+const CRASH_GRACE_NS = 1e9;
+
+/**
+ * A Hyper-V virtual machine, Generation 1: the public API of the emulator.
+ *
+ * It is `created`, `running`, `paused` or `stopped`; a stopped machine stays so. Events arrive between slices of the
+ * guest's run, on the thread that created the machine.
+ */
+export class Machine {
+  private readonly board: Board;
+  private readonly runner: Runner;
+  private readonly emitter = new Emitter<MachineEvents>();
+  private readonly crashTimer: Timer;
+  private state: MachineState = "created";
+  private serialOutput: number[] = [];
+  private resetAt = 0;
+  private channelsChanged = false;
+  private power: PowerEvent | undefined;
+  private crash: StopReason | undefined;
+  private tscOffset = 0n;
+  private resolveStopped!: (reason: StopReason) => void;
+  /** Resolves once, when the machine has stopped for good. */
+  readonly stopped = new Promise<StopReason>((resolve) => (this.resolveStopped = resolve));
+
+  private constructor(
+    settings: MachineSettings,
+    private readonly image: BootImage,
+  ) {
+    const epochMs = settings.time === "real" ? Date.now() : (settings.epochMs ?? VIRTUAL_EPOCH_MS);
+    const log = (source: string, message: string): void => this.emitter.emit("log", { source, message });
+    this.board = new Board(settings.core, settings.memoryMiB * MIB, settings.time, epochMs, log, {
+      onSerial: (byte) => this.serialOutput.push(byte),
+      onDebugConsole: (byte) => this.emitter.emit("debugConsole", byte),
+      onPower: (event) => this.onPower(event),
+      onCrash: (parameters, message) => this.onCrash(parameters, message),
+      onChannels: () => (this.channelsChanged = true),
+    });
+    const { processor, timers, clock } = this.board;
+    this.crashTimer = timers.create(() => this.finish(this.crash as StopReason));
+    this.runner = new Runner(processor, timers, clock, settings.time === "virtual", {
+      onShutdown: () => this.finish({ kind: "triple-fault" }),
+      afterRun: () => this.afterRun(),
+      afterSlice: () => this.flush(),
+      onFailure: (error) =>
+        this.finish({ kind: "failure", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    });
+    this.load();
+  }
+
+  /**
+   * Makes a machine with its kernel loaded; start() runs it.
+   * @throws ConfigurationError if the settings, the kernel or the initrd can't be used; one line that says why
+   */
+  static async create(settings: MachineSettings): Promise<Machine> {
+    const { memoryMiB } = settings;
+    if (!Number.isInteger(memoryMiB) || memoryMiB < MEMORY_MIB_MIN || memoryMiB > MEMORY_MIB_MAX) {
+      throw new ConfigurationError(
+        `Memory must be a whole number of MiB from ${MEMORY_MIB_MIN} to ${MEMORY_MIB_MAX}, not ${memoryMiB}.`,
+      );
+    }
+    const image = await loadBoot(settings.boot, memoryMiB * MIB);
+    try {
+      return new Machine(settings, image);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new ConfigurationError(`This host has no ${memoryMiB} MiB to give; choose less memory.`);
+    }
+  }
+
+  /** Begins to run; after pause(), goes on. Nothing happens on a machine that runs or has stopped. */
+  start(): void {
+    if (this.state !== "created" && this.state !== "paused") return;
+    this.setState("running");
+    this.runner.start();
+  }
+
+  /** Stops the guest and its clock; resolves when it stands still. */
+  async pause(): Promise<void> {
+    if (this.state !== "running") return;
+    this.setState("paused");
+    await this.runner.stop();
+    this.flush();
+  }
+
+  resume(): void {
+    this.start();
+  }
+
+  /** Presses the reset button: the guest starts again from its boot source, running or paused as before. */
+  async reset(): Promise<void> {
+    if (this.state === "stopped") return;
+    const running = this.state === "running";
+    if (running) await this.runner.stop();
+    this.restart();
+    if (running) this.runner.start();
+  }
+
+  /**
+   * Asks the guest to shut down through the Hyper-V shutdown component.
+   * @returns false if the guest's component is not connected: nobody was asked
+   */
+  shutdown(): boolean {
+    if (this.state !== "running") return false;
+    const asked = this.board.shutdown.shutdown();
+    this.runner.wake();
+    return asked;
+  }
+
+  /** Pulls the plug. */
+  turnOff(): void {
+    this.finish({ kind: "turned-off" });
+  }
+
+  /** Types at COM1: bytes, or text as UTF-8. */
+  serialInput(data: Uint8Array | string): void {
+    if (this.state === "stopped") return;
+    this.board.chipset.serialInput(typeof data === "string" ? new TextEncoder().encode(data) : data);
+    this.runner.wake();
+  }
+
+  status(): MachineStatus {
+    const { processor, clock, vmbus } = this.board;
+    return {
+      state: this.state,
+      guestSeconds: (clock.now() - this.resetAt) / 1e9,
+      instructions: processor.instructionCount,
+      vmbusVersion: vmbus.version,
+      channels: vmbus.channels(),
+    };
+  }
+
+  /**
+   * Calls `callback` once, when `seconds` have passed on the machine's clock from now; a pause is no time. In virtual
+   * time that is between the same two instructions in every run. What the guest wrote before has then been sent.
+   * @returns the function that cancels it
+   */
+  after(seconds: number, callback: () => void): () => void {
+    const { timers, clock } = this.board;
+    const timer = timers.create(() => {
+      this.flush();
+      callback();
+    });
+    timer.arm(clock.now() + Math.round(seconds * 1e9));
+    this.runner.wake();
+    return () => timer.cancel();
+  }
+
+  /** Subscribes to an event. @returns the function that ends the subscription */
+  on<K extends keyof MachineEvents>(event: K, listener: (value: MachineEvents[K]) => void): () => void {
+    return this.emitter.on(event, listener);
+  }
+
+  private setState(state: MachineState): void {
+    this.state = state;
+    this.emitter.emit("state", state);
+  }
+
+  /** Copies the boot image to zeroed RAM and puts the processor at its entry. */
+  private load(): void {
+    const { memory } = this.board.processor;
+    for (const region of this.image.regions) {
+      if (!memory.write(region.gpa, region.bytes)) throw new Error(`boot region ${region.name} lies outside RAM`);
+    }
+    applyInitialState(this.board.processor, this.image.processor);
+  }
+
+  private restart(): void {
+    this.crash = undefined;
+    this.power = undefined;
+    this.crashTimer.cancel();
+    this.board.reset();
+    this.board.processor.memory.fill(0, this.board.processor.memory.size, 0);
+    this.load();
+    this.resetAt = this.board.clock.now();
+    this.emitter.emit("reset", undefined);
+  }
+
+  private onPower(event: PowerEvent): void {
+    this.power ??= event;
+    this.board.processor.requestStop();
+  }
+
+  private onCrash(parameters: readonly bigint[], message: string | undefined): void {
+    if (this.crash) return;
+    this.crash = { kind: "guest-crash", parameters, message };
+    this.crashTimer.arm(this.board.clock.now() + CRASH_GRACE_NS);
+  }
+
+  private afterRun(): void {
+    const offset = this.board.processor.tscOffset;
+    if (offset !== this.tscOffset) {
+      this.tscOffset = offset;
+      this.board.hypervisor.tscChanged();
+    }
+    const { power } = this;
+    if (!power) return;
+    this.power = undefined;
+    if (power.kind === "reset") {
+      if (this.crash) this.finish(this.crash);
+      else this.restart();
+    } else this.finish(power);
+  }
+
+  /** Sends out what the guest wrote. */
+  private flush(): void {
+    if (this.serialOutput.length > 0) {
+      const bytes = Uint8Array.from(this.serialOutput);
+      this.serialOutput = [];
+      this.emitter.emit("serial", bytes);
+    }
+    if (this.channelsChanged) {
+      this.channelsChanged = false;
+      this.emitter.emit("channels", this.board.vmbus.channels());
+    }
+  }
+
+  private finish(reason: StopReason): void {
+    if (this.state === "stopped") return;
+    this.runner.halt();
+    this.flush();
+    this.setState("stopped");
+    this.emitter.emit("stopped", reason);
+    this.resolveStopped(reason);
+  }
+}

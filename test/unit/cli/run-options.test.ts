@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../../cli/errors";
+import { parseRunOptions } from "../../../cli/run-options";
+
+describe("the options of run", () => {
+  it("has defaults for everything but what to boot", () => {
+    expect(parseRunOptions(["--kernel", "vmlinuz"])).toEqual({
+      source: { kind: "files", kernel: "vmlinuz", initrd: undefined, commandLine: "" },
+      memoryMiB: 256,
+      time: "real",
+      timeoutSeconds: undefined,
+      stats: false,
+    });
+  });
+
+  it("reads them all", () => {
+    const argv = ["--guest=el6", "--append=-v quiet", "--memory", "64", "--time", "virtual", "--timeout", "2.5"];
+    expect(parseRunOptions([...argv, "--cpus", "1", "--stats"])).toEqual({
+      source: { kind: "guest", name: "el6", extraCommandLine: "-v quiet" },
+      memoryMiB: 64,
+      time: "virtual",
+      timeoutSeconds: 2.5,
+      stats: true,
+    });
+  });
+
+  it("knows --help", () => {
+    expect(parseRunOptions(["--help"])).toBeUndefined();
+    expect(parseRunOptions(["-h"])).toBeUndefined();
+  });
+
+  it.each([
+    [[], "nothing to boot; give --kernel FILE or --guest NAME"],
+    [["--initrd", "i"], "nothing to boot; give --kernel FILE or --guest NAME"],
+    [["--kernal", "k"], "unknown option --kernal (try: hypertab run --help)"],
+    [["-k", "k"], "unknown option -k (try: hypertab run --help)"],
+    [["--kernel"], "option --kernel needs a value"],
+    [["--kernel", "k", "--append", "-v"], "one that begins with a dash is given as --append=VALUE"],
+    [["--kernel", "k", "--stats=yes"], "option --stats takes no value"],
+    [["vmlinuz"], "unexpected argument 'vmlinuz'"],
+    [["--kernel", "k", "--guest", "el6"], "give either --guest or --kernel"],
+    [["--guest", "el6", "--initrd", "i"], "give either --guest or --kernel"],
+    [["--kernel", "k", "--memory", "15"], "--memory is '15'; it must be a whole number of MiB from 16 to 2048"],
+    [["--kernel", "k", "--memory", "2049"], "--memory is '2049'"],
+    [["--kernel", "k", "--memory", "0x40"], "--memory is '0x40'"],
+    [["--kernel", "k", "--memory", ""], "--memory is ''"],
+    [["--kernel", "k", "--cpus", "2"], "--cpus is '2'; a machine has 1 processor so far"],
+    [["--kernel", "k", "--time", "fast"], "--time is 'fast'; it must be real or virtual"],
+    [["--kernel", "k", "--timeout", "0"], "--timeout is '0'"],
+    [["--kernel", "k", "--timeout", "1e400"], "--timeout is '1e400'"],
+    [["--kernel", "k", "--timeout", "-3"], "--timeout"],
+    [["--kernel", "k", "--timeout=-3"], "--timeout is '-3'"],
+  ])("refuses %j in one line", (argv, message) => {
+    let thrown: unknown;
+    try {
+      parseRunOptions(argv);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(UsageError);
+    expect((thrown as Error).message).toContain(message);
+    expect((thrown as Error).message).not.toContain("\n");
+  });
+});

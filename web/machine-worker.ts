@@ -1,0 +1,114 @@
+// A machine in a worker of its own: one worker makes one machine, and ends with it.
+import coreUrl from "../build/core.wasm?url";
+import { ConfigurationError, type BootSource } from "../emulator/machine-types";
+import { Machine } from "../emulator/machine";
+import type { Command, CreateRequest, GuestDescription, PageMessage, WorkerMessage } from "./protocol";
+import { FetchError, fetchBytes } from "./fetch-bytes";
+import { SerialBatch } from "./serial-batch";
+
+const STATUS_INTERVAL_MS = 500;
+
+let machine: Machine | undefined;
+
+addEventListener("message", ({ data: message }: MessageEvent<PageMessage>) => {
+  switch (message.type) {
+    case "create":
+      create(message).catch((error: unknown) => send(describeFailure(error)));
+      return;
+    case "command":
+      if (machine) obey(machine, message.command);
+      return;
+    case "input":
+      machine?.serialInput(message.data);
+      return;
+  }
+});
+
+function send(message: WorkerMessage, transfer: Transferable[] = []): void {
+  postMessage(message, transfer);
+}
+
+async function create(request: CreateRequest): Promise<void> {
+  const [core, boot] = await Promise.all([loadCore(), loadBootSource(request)]);
+  send({ type: "progress", text: "Starting the machine" });
+  machine = await Machine.create({ core, boot, memoryMiB: request.memoryMiB, time: "real" });
+  connect(machine);
+  await machine.start();
+}
+
+async function loadCore(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await fetchBytes(coreUrl, () => undefined));
+}
+
+async function loadBootSource({ guest, extraCommandLine }: CreateRequest): Promise<BootSource> {
+  send({ type: "progress", text: "Getting the guest" });
+  const progress = (what: string) => (percent: number) =>
+    send({ type: "progress", text: `Loading the ${what}: ${percent} %` });
+  const description = await fetchBytes(guest.description, () => undefined);
+  const { commandLine } = JSON.parse(new TextDecoder().decode(description)) as GuestDescription;
+  return {
+    kernel: await fetchBytes(guest.kernel, progress("kernel")),
+    initrd: await fetchBytes(guest.initrd, progress("initrd")),
+    commandLine: [commandLine, extraCommandLine].filter(Boolean).join(" "),
+  };
+}
+
+/** Sends on what the machine reports, until it stops. */
+function connect(running: Machine): void {
+  const serial = new SerialBatch((data) => send({ type: "serial", data }, [data.buffer]));
+  running.on("serial", (bytes) => serial.add(bytes));
+  running.on("state", (state) => send({ type: "state", state }));
+  running.on("reset", () => send({ type: "reset" }));
+  running.on("channels", (channels) => send({ type: "channels", channels }));
+  running.on("log", ({ source, message }) => send({ type: "log", source, message }));
+
+  let last = { at: performance.now(), instructions: 0 };
+  const sendStatus = (): void => {
+    const status = running.status();
+    const now = { at: performance.now(), instructions: status.instructions };
+    const elapsed = (now.at - last.at) / 1000;
+    const instructionsPerSecond = elapsed > 0 ? (now.instructions - last.instructions) / elapsed : 0;
+    last = now;
+    send({ type: "status", status, instructionsPerSecond });
+  };
+  const timer = setInterval(sendStatus, STATUS_INTERVAL_MS);
+  void running.stopped.then((reason) => {
+    clearInterval(timer);
+    serial.flush();
+    sendStatus();
+    send({ type: "stopped", reason });
+  });
+}
+
+function obey(running: Machine, command: Command): void {
+  switch (command) {
+    case "pause":
+      running.pause();
+      return;
+    case "resume":
+      running.resume();
+      return;
+    case "reset":
+      running.reset();
+      return;
+    case "shut-down":
+      if (!running.shutdown()) send({ type: "shut-down-refused" });
+      return;
+    case "turn-off":
+      running.turnOff();
+      return;
+  }
+}
+
+function describeFailure(error: unknown): WorkerMessage {
+  const message = error instanceof Error ? error.message : String(error);
+  const advice =
+    error instanceof FetchError
+      ? "Look at the server's console, then press Start again or pick another guest."
+      : error instanceof ConfigurationError
+        ? "Change the settings, then press Start."
+        : error instanceof WebAssembly.CompileError
+          ? "The emulator needs WebAssembly with SIMD: use a current browser."
+          : "This is a defect of the emulator. Reload the page to start afresh.";
+  return { type: "error", message, advice };
+}

@@ -1,0 +1,45 @@
+// What the page and the machine's worker say to each other. The page sends input and paints; the worker does the rest.
+import type { ChannelStatus, MachineState, MachineStatus, StopReason } from "../emulator/machine-types";
+
+/** What to boot: addresses that the worker fetches. */
+export interface GuestAddress {
+  /** Answers with a GuestDescription, or with a failure and `{ error }`; the server gets the guest first if it must. */
+  readonly description: string;
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+export interface GuestDescription {
+  readonly name: string;
+  readonly commandLine: string;
+}
+
+export interface CreateRequest {
+  readonly type: "create";
+  readonly guest: GuestAddress;
+  readonly memoryMiB: number;
+  /** Added to the guest's own kernel command line. */
+  readonly extraCommandLine: string;
+}
+
+export type Command = "pause" | "resume" | "reset" | "shut-down" | "turn-off";
+
+export type PageMessage =
+  | CreateRequest
+  | { readonly type: "command"; readonly command: Command }
+  | { readonly type: "input"; readonly data: Uint8Array };
+
+export type WorkerMessage =
+  /** The machine is being made; `text` says what is going on. */
+  | { readonly type: "progress"; readonly text: string }
+  | { readonly type: "serial"; readonly data: Uint8Array }
+  | { readonly type: "state"; readonly state: MachineState }
+  | { readonly type: "reset" }
+  | { readonly type: "channels"; readonly channels: readonly ChannelStatus[] }
+  | { readonly type: "status"; readonly status: MachineStatus; readonly instructionsPerSecond: number }
+  | { readonly type: "log"; readonly source: string; readonly message: string }
+  /** The guest cannot be asked to shut down: it has not connected the integration component. */
+  | { readonly type: "shut-down-refused" }
+  | { readonly type: "stopped"; readonly reason: StopReason }
+  /** The machine could not be made; `advice` says what to do next. */
+  | { readonly type: "error"; readonly message: string; readonly advice: string };

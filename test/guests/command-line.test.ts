@@ -40,7 +40,7 @@ describe("hypertab run", () => {
   it("asks the guest to shut down at SIGINT, and the guest does", async () => {
     await bootEl6();
     // What the kernel runs to shut down in good order; this guest has no init that would bring it.
-    await hypertab.shell("printf '#!/bin/sh\\npoweroff -f\\n' > /sbin/poweroff; chmod +x /sbin/poweroff");
+    await hypertab.shell("printf '#!/bin/sh\\n/bin/poweroff -f\\n' > /sbin/poweroff; chmod +x /sbin/poweroff");
     hypertab.interrupt();
     const { code, stderr } = await hypertab.ended;
     expect(stderr).toContain("asked the guest to shut down");

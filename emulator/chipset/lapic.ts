@@ -10,37 +10,39 @@ import {
   DELIVERY_STARTUP,
   type InterruptMessage,
 } from "./ioapic";
+import {
+  ID,
+  VERSION,
+  TPR,
+  APR,
+  PPR,
+  EOI,
+  RRD,
+  LDR,
+  DFR,
+  SVR,
+  ISR,
+  TMR,
+  IRR,
+  ESR,
+  ICR_LOW,
+  ICR_HIGH,
+  LVT_TIMER,
+  LVT_THERMAL,
+  LVT_PERFORMANCE,
+  LVT_LINT0,
+  LVT_LINT1,
+  LVT_ERROR,
+  INITIAL_COUNT,
+  CURRENT_COUNT,
+  DIVIDE_CONFIGURATION,
+  SELF_IPI,
+  X2APIC_READABLE,
+  X2APIC_WRITABLE,
+} from "./lapic-registers";
 import { LapicTimer, type TscSource } from "./lapic-timer";
 import type { ProcessorPins } from "./pins";
 import { VectorSet } from "./vector-set";
-
-// Register offsets (Intel SDM volume 3, table 11-1); an x2APIC MSR is 0x800 + offset / 16.
-const ID = 0x020;
-const VERSION = 0x030;
-const TPR = 0x080;
-const APR = 0x090;
-const PPR = 0x0a0;
-const EOI = 0x0b0;
-const RRD = 0x0c0;
-const LDR = 0x0d0;
-const DFR = 0x0e0;
-const SVR = 0x0f0;
-const ISR = 0x100;
-const TMR = 0x180;
-const IRR = 0x200;
-const ESR = 0x280;
-const ICR_LOW = 0x300;
-const ICR_HIGH = 0x310;
-const LVT_TIMER = 0x320;
-const LVT_THERMAL = 0x330;
-const LVT_PERFORMANCE = 0x340;
-const LVT_LINT0 = 0x350;
-const LVT_LINT1 = 0x360;
-const LVT_ERROR = 0x370;
-const INITIAL_COUNT = 0x380;
-const CURRENT_COUNT = 0x390;
-const DIVIDE_CONFIGURATION = 0x3e0;
-const SELF_IPI = 0x3f0;
 
 /** Version 0x14 (integrated), six LVT entries, no suppression of EOI broadcasts. */
 const VERSION_VALUE = 0x00050014;
@@ -573,25 +575,3 @@ export class LocalApic implements MmioDevice {
 function deliveryMode(entry: number): number {
   return (entry >>> 8) & 7;
 }
-
-const X2APIC_READABLE = new Set([
-  ...[ID, VERSION, TPR, PPR, LDR, SVR, INITIAL_COUNT, CURRENT_COUNT, DIVIDE_CONFIGURATION],
-  ...[LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, LVT_ERROR],
-]);
-
-/** Writable registers with the bits that may be set; others raise #GP(0). */
-const X2APIC_WRITABLE = new Map<number, bigint>([
-  [TPR, 0xffn],
-  [EOI, 0n],
-  [SVR, 0x1ffn],
-  [ESR, 0n],
-  [LVT_TIMER, 0x710ffn],
-  [LVT_THERMAL, 0x117ffn],
-  [LVT_PERFORMANCE, 0x117ffn],
-  [LVT_LINT0, 0x1f7ffn],
-  [LVT_LINT1, 0x1f7ffn],
-  [LVT_ERROR, 0x110ffn],
-  [INITIAL_COUNT, 0xffffffffn],
-  [DIVIDE_CONFIGURATION, 0xbn],
-  [SELF_IPI, 0xffn],
-]);

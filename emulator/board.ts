@@ -97,11 +97,11 @@ export class Board {
     chipset.onEoi = (vector) => this.hypervisor.apicEoi(vector);
     this.vmbus = new Vmbus({ hypervisor: this.hypervisor, memory, log, clock: this.clock, timers: this.timers });
     this.vmbus.onChange = () => events.onChannels();
-    this.shutdown = new Shutdown();
+    this.shutdown = new Shutdown(this.timers);
     this.vmbus.add(this.shutdown);
     this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
-    this.vmbus.add(new KeyValuePairExchange());
+    this.vmbus.add(new KeyValuePairExchange(this.timers));
   }
 
   /** Everything as after power-on; RAM keeps what it holds. */

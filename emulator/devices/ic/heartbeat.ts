@@ -16,8 +16,8 @@ export class Heartbeat extends IntegrationComponent {
   private sequence = 0n;
   private lastAnswer: number | undefined;
 
-  constructor(private readonly timers: TimerQueue) {
-    super({
+  constructor(timers: TimerQueue) {
+    super(timers, {
       name: "Heartbeat",
       interfaceId: "57164f39-9115-4e78-ab55-382f3bd5422d",
       instanceId: "fd149e91-82e0-4a7d-afa6-2a4166cbd7c0",

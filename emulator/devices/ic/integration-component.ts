@@ -1,3 +1,4 @@
+import type { Timer, TimerQueue } from "../../time/clock";
 import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
 import type { Packet } from "../../vmbus/packets";
 import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
@@ -21,6 +22,15 @@ export interface IcDescription {
 }
 
 /**
+ * From a channel's opening to the first message, ns. EL6's hv_utils opens the channel first and only then sets the
+ * versions it will accept (util_probe), so a host that talks at once is refused; a real one takes its time too.
+ */
+const NEGOTIATION_DELAY = 20_000_000;
+/** A guest that was too slow even so answers that it has no version in common; it is asked again, so often, this later. */
+const NEGOTIATION_ATTEMPTS = 5;
+const NEGOTIATION_RETRY = 500_000_000;
+
+/**
  * What all integration components share: a pipe channel, version negotiation at its opening, and then requests by the
  * host of which one at a time is under way until the guest answers it.
  */
@@ -30,8 +40,15 @@ export abstract class IntegrationComponent implements VmbusDevice {
   private channel: DeviceChannel | undefined;
   private negotiated: IcVersions | undefined;
   private waiting = false;
+  private readonly negotiation: Timer;
+  private attempts = 0;
+  private asked = false;
 
-  constructor(private readonly description: IcDescription) {
+  constructor(
+    protected readonly timers: TimerQueue,
+    private readonly description: IcDescription,
+  ) {
+    this.negotiation = timers.create(() => this.negotiate());
     const userDefined = new Uint8Array(4);
     new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
     const { interfaceId, instanceId } = description;
@@ -48,11 +65,13 @@ export abstract class IntegrationComponent implements VmbusDevice {
     this.channel = channel;
     this.negotiated = undefined;
     this.waiting = false;
-    const body = encodeNegotiation(this.description.messageVersions);
-    channel.send({ payload: encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body) });
+    this.asked = false;
+    this.attempts = 0;
+    this.negotiation.arm(this.timers.clock.now() + NEGOTIATION_DELAY);
   }
 
   close(): void {
+    this.negotiation.cancel();
     this.channel = undefined;
     this.negotiated = undefined;
     this.waiting = false;
@@ -68,14 +87,27 @@ export abstract class IntegrationComponent implements VmbusDevice {
     // Guests only answer; anything else is noise.
     if ((message.flags & ICMSGHDRFLAG_RESPONSE) === 0) return;
     if (message.type === ICMSGTYPE_NEGOTIATE) {
-      if (this.negotiated) return;
-      this.negotiated = decodeNegotiation(message.body, this.description.messageVersions);
-      if (this.negotiated) this.onReady(this.negotiated.message);
-      else this.channel?.fail("the guest speaks none of our versions");
+      this.negotiationAnswered(message.body);
     } else if (message.type === this.description.messageType && this.waiting) {
       this.waiting = false;
       this.onResponse(message.status, message.body);
     }
+  }
+
+  private negotiate(): void {
+    const body = encodeNegotiation(this.description.messageVersions);
+    const payload = encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body);
+    this.asked = this.channel?.send({ payload }) ?? false;
+  }
+
+  private negotiationAnswered(body: Uint8Array<ArrayBuffer>): void {
+    if (!this.asked) return;
+    this.asked = false;
+    this.attempts++;
+    this.negotiated = decodeNegotiation(body, this.description.messageVersions);
+    if (this.negotiated) this.onReady(this.negotiated.message);
+    else if (this.attempts < NEGOTIATION_ATTEMPTS) this.negotiation.arm(this.timers.clock.now() + NEGOTIATION_RETRY);
+    else this.channel?.fail("the guest speaks none of our versions");
   }
 
   /** True while the guest's service is there and owes no answer. */

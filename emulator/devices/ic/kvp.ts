@@ -1,3 +1,4 @@
+import type { TimerQueue } from "../../time/clock";
 import { IntegrationComponent } from "./integration-component";
 import { HV_S_CONT, HV_S_OK, ICMSGTYPE_KVPEXCHANGE, icVersion } from "./protocol";
 
@@ -57,8 +58,8 @@ export class KeyValuePairExchange extends IntegrationComponent {
   private readonly queue: Transaction[] = [];
   private current: Transaction | undefined;
 
-  constructor() {
-    super({
+  constructor(timers: TimerQueue) {
+    super(timers, {
       name: "Key-Value Pair Exchange",
       interfaceId: "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6",
       instanceId: "242ff919-07db-4180-9c2e-b86cb68c8c55",

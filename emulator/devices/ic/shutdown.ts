@@ -1,3 +1,4 @@
+import type { TimerQueue } from "../../time/clock";
 import { IntegrationComponent } from "./integration-component";
 import { HV_S_OK, ICMSGTYPE_SHUTDOWN, icVersion } from "./protocol";
 
@@ -34,8 +35,8 @@ export class Shutdown extends IntegrationComponent {
   /** The guest answered: it will shut down, or it refused. */
   onAnswer: ((accepted: boolean) => void) | undefined;
 
-  constructor() {
-    super({
+  constructor(timers: TimerQueue) {
+    super(timers, {
       name: "Shutdown",
       interfaceId: "0e0b6031-5213-4934-818b-38d90ced39db",
       instanceId: "b6650ff7-33bc-4840-8048-e0676786f393",

@@ -29,10 +29,10 @@ export class TimeSync extends IntegrationComponent {
 
   /** @param referenceTime the partition reference time in units of 100 ns */
   constructor(
-    private readonly timers: TimerQueue,
+    timers: TimerQueue,
     private readonly referenceTime: () => bigint,
   ) {
-    super({
+    super(timers, {
       name: "Time Synchronization",
       interfaceId: "9527e630-d0ae-497b-adce-e80ab0175caf",
       instanceId: "2dd1ce17-079e-403c-b352-a1921ee207ee",

@@ -13,6 +13,8 @@ import { type FakeChannel, FakeGuest } from "../vmbus/fake-guest";
 import { EPOCH_MS, FakeMachine } from "../vmbus/fake-machine";
 
 const SECOND = 1_000_000_000;
+/** The host waits this long after the channel's opening: the guest's driver may not be ready for it before. */
+const NEGOTIATION_DELAY = 20_000_000;
 const PIPE_AND_HEADER = 28;
 /** Frame and message versions in order of preference, as hv_utils of the two kernels has them. */
 const EL6_FRAMEWORKS = ["3.0", "1.0"];
@@ -41,6 +43,8 @@ class FakeService {
     expect(offer.view.getUint16(56, true) & 0x10).toBe(0x10);
     expect(offer.view.getUint32(60, true)).toBe(4);
     this.channel = this.guest.openChannel(offer);
+    expect(this.channel.receive()).toBeUndefined();
+    this.machine.advance(NEGOTIATION_DELAY);
   }
 
   take(): IcPacket | undefined {
@@ -90,14 +94,14 @@ class FakeService {
 describe("negotiation", () => {
   it("settles what EL6's and 6.1's hv_utils ask for", () => {
     const cases: [(machine: FakeMachine) => VmbusDevice & { versions: unknown }, string[], number][] = [
-      [() => new Shutdown(), ["3.0", "1.0"], 0x30000],
-      [() => new Shutdown(), ["3.2", "3.1", "3.0", "1.0"], 0x30002],
+      [(machine) => new Shutdown(machine.timers), ["3.0", "1.0"], 0x30000],
+      [(machine) => new Shutdown(machine.timers), ["3.2", "3.1", "3.0", "1.0"], 0x30002],
       [(machine) => new Heartbeat(machine.timers), ["3.0", "1.0"], 0x30000],
       [(machine) => new TimeSync(machine.timers, () => 0n), ["3.0"], 0x30000],
       [(machine) => new TimeSync(machine.timers, () => 0n), ["4.0", "3.0", "1.0"], 0x40000],
-      [() => new KeyValuePairExchange(), ["4.0"], 0x40000],
-      [() => new KeyValuePairExchange(), ["5.0", "4.0", "3.0", "1.0"], 0x50000],
-      [() => new Shutdown(), ["1.0"], 0x10000],
+      [(machine) => new KeyValuePairExchange(machine.timers), ["4.0"], 0x40000],
+      [(machine) => new KeyValuePairExchange(machine.timers), ["5.0", "4.0", "3.0", "1.0"], 0x50000],
+      [(machine) => new Shutdown(machine.timers), ["1.0"], 0x10000],
     ];
     for (const [make, messages, chosen] of cases) {
       let device: (VmbusDevice & { versions: unknown }) | undefined;
@@ -120,27 +124,29 @@ describe("negotiation", () => {
       (view: DataView) => view.setUint32(4, 0xffffffff, true),
       (view: DataView) => view.setUint16(18, 0xffff, true),
     ]) {
-      const service = new FakeService(() => new Shutdown());
+      const service = new FakeService((machine) => new Shutdown(machine.timers));
       const packet = service.take()!;
       spoil(packet.view);
       service.answer(packet);
       expect(service.machine.log.length).toBe(1);
       expect(service.machine.vmbus.channels()[0]?.state).toBe("closed");
     }
-    const service = new FakeService(() => new Shutdown());
+    const service = new FakeService((machine) => new Shutdown(machine.timers));
     service.channel.send(6, new Uint8Array(8));
     expect(service.machine.vmbus.channels()[0]?.state).toBe("closed");
   });
 
   it("happens anew when the guest opens the channel again", () => {
-    const shutdown = new Shutdown();
-    const service = new FakeService(() => shutdown);
+    let made: Shutdown | undefined;
+    const service = new FakeService((machine) => (made = new Shutdown(machine.timers)));
+    const shutdown = made as unknown as Shutdown;
     service.negotiate(["3.0"]);
     expect(shutdown.available).toBe(true);
     service.guest.contact(0x30000);
     expect(shutdown.available).toBe(false);
     const [offer] = service.guest.offers();
     const again = service.guest.openChannel(offer!);
+    service.machine.advance(NEGOTIATION_DELAY);
     expect(again.receiveAll().length).toBe(1);
   });
 });
@@ -179,10 +185,11 @@ describe("heartbeat", () => {
 
 describe("shutdown", () => {
   it("asks for what was wanted, and hears the answer", () => {
-    const shutdown = new Shutdown();
+    let made: Shutdown | undefined;
     const answers: boolean[] = [];
+    const service = new FakeService((machine) => (made = new Shutdown(machine.timers)));
+    const shutdown = made as unknown as Shutdown;
     shutdown.onAnswer = (accepted) => answers.push(accepted);
-    const service = new FakeService(() => shutdown);
     expect(shutdown.shutdown()).toBe(false);
     service.negotiate(["3.2"]);
     expect(shutdown.shutdown({ reason: "Bye", timeoutSeconds: 30 })).toBe(true);
@@ -203,8 +210,9 @@ describe("shutdown", () => {
   });
 
   it("does not ask an old service for what it would refuse", () => {
-    const shutdown = new Shutdown();
-    const service = new FakeService(() => shutdown);
+    let made: Shutdown | undefined;
+    const service = new FakeService((machine) => (made = new Shutdown(machine.timers)));
+    const shutdown = made as unknown as Shutdown;
     service.negotiate(["3.0"]);
     expect(shutdown.shutdown({ action: "restart" })).toBe(false);
     expect(shutdown.shutdown({ action: "hibernate" })).toBe(false);
@@ -221,7 +229,8 @@ describe("time synchronization", () => {
     const service = new FakeService(
       (machine) => new TimeSync(machine.timers, () => machine.hypervisor.referenceTime()),
     );
-    service.machine.advance(7 * SECOND);
+    // From here on whole seconds: what the negotiation waited for is part of the seventh.
+    service.machine.advance(7 * SECOND - NEGOTIATION_DELAY);
     service.negotiate([version]);
     const newer = version === "4.0";
     const check = (flag: number, seconds: number) => {
@@ -264,8 +273,9 @@ describe("key-value pair exchange", () => {
   }
 
   function ready(): { kvp: KeyValuePairExchange; service: FakeService; results: KvpResult[] } {
-    const kvp = new KeyValuePairExchange();
-    return { kvp, service: new FakeService(() => kvp), results: [] };
+    let kvp: KeyValuePairExchange | undefined;
+    const service = new FakeService((machine) => (kvp = new KeyValuePairExchange(machine.timers)));
+    return { kvp: kvp as unknown as KeyValuePairExchange, service, results: [] };
   }
 
   it("waits for the daemon, then asks one thing after another", () => {

@@ -72,12 +72,12 @@ class GreedyDevice implements VmbusDevice {
 function build(): { machine: FakeMachine; guest: FakeGuest; greedy: GreedyDevice; shutdown: Shutdown } {
   const machine = new FakeMachine(1 << 20);
   const greedy = new GreedyDevice();
-  const shutdown = new Shutdown();
+  const shutdown = new Shutdown(machine.timers);
   machine.vmbus.add(greedy);
   machine.vmbus.add(shutdown);
   machine.vmbus.add(new Heartbeat(machine.timers));
   machine.vmbus.add(new TimeSync(machine.timers, () => machine.hypervisor.referenceTime()));
-  machine.vmbus.add(new KeyValuePairExchange());
+  machine.vmbus.add(new KeyValuePairExchange(machine.timers));
   return { machine, guest: new FakeGuest(machine), greedy, shutdown };
 }
 

@@ -41,6 +41,12 @@ let resumeRip: u64 = 0;
 
 /** INT n and event delivery clear TF: no single-step trap after them. */
 export function endSingleStep(): void { stepping = false; }
+/** SYSCALL and SYSRET: whether they trap depends on TF after them, so that a kernel that masks TF is not stepped into
+ * and user code is stepped over its system call. */
+export function stepByNewFlags(): void {
+  stepping = false;
+  if ((load<u32>(EFLAGS) & TF) != 0) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | DR6_BS);
+}
 /** An instruction loaded RF: it holds for the next instruction. It matters only to breakpoints on code. */
 export function keepResumeFlag(): void {
   resuming = false;

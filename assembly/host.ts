@@ -4,9 +4,9 @@
 /** Leaves the running instruction: the host throws through all core frames and calls run() again. Never returns. */
 // @ts-ignore: decorator
 @external("host", "unwind") export declare function unwind(): void;
-/** Compiles a module of translated code and puts its one function into the table; its index there. */
+/** Compiles a module of translated code at once and puts its functions into the table; the first one's index there. */
 // @ts-ignore: decorator
-@external("host", "install") export declare function install(address: u32, length: u32): u32;
+@external("host", "installNow") export declare function installNow(address: u32, length: u32, count: u32): u32;
 /** Takes every translated function out of the table. */
 // @ts-ignore: decorator
 @external("host", "uninstallAll") export declare function uninstallAll(): void;

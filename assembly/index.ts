@@ -10,9 +10,10 @@ import { resetProcessor } from "./system/reset";
 export { run } from "./run";
 export { invalidateCode } from "./decode/blocks";
 export { updateMode } from "./system/mode";
+export { emitQueued, emittedFunctions, installed } from "./translate/translator";
 // For translated code (emulator/cpu/translations.ts).
 export {
-  enterInstruction,
+  runHandler,
   slowRead8,
   slowRead16,
   slowRead32,

@@ -57,7 +57,7 @@ import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
 import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
 import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
-import { ENTRY_BITS, isFull, translate } from "./translate/translator";
+import { ENTRY_BITS, isFull, request } from "./translate/translator";
 import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
 
 /** Room for one decoded instruction that is run alone. */
@@ -121,7 +121,7 @@ export function run(): u32 {
         flushBlocks();
         continue;
       }
-      translate(block);
+      if (!request(block)) store<u32>(block, 0, BLOCK_HEAT);
     }
     if (load<u32>(INTERRUPT_SHADOW) != 0) {
       store<u32>(INTERRUPT_SHADOW, 0);

@@ -188,6 +188,8 @@ export const STATE_END: u32 = 0xb00;
 export const TRANSLATE_THRESHOLD: u32 = 0xb00;
 /** u32, functions of translated code that are alive. */
 export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
+/** u32, 1: translate in the midst of the run instead of when the host asks; for tests. */
+export const TRANSLATE_AT_ONCE: u32 = 0xb30;
 /** u64, since the start. */
 export const STATISTIC_REGIONS: u32 = 0xb08;
 export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;

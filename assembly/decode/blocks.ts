@@ -18,7 +18,7 @@ import {
   STATISTIC_BLOCK_FLUSHES,
 } from "../state";
 import { tlbProtectPage } from "../memory/tlb";
-import { dropTranslations } from "../translate/translator";
+import { dropTranslations, forgetPage } from "../translate/translator";
 import { DECODE_ENDS, DECODE_MORE, decode } from "./decoder";
 import { OP_LENGTH, OP_SIZE } from "./instruction";
 
@@ -127,6 +127,7 @@ export function invalidateCode(physical: u32, length: u32): void {
 function invalidateInPage(page: u32, start: u32, end: u32): void {
   // What runs may be of this page, interpreted or translated: it ends after the running instruction.
   store<u32>(BLOCK_LIMIT, 0);
+  forgetPage(page);
   let left: u64 = 0;
   let link = PAGE_BLOCKS + (page << 2);
   let block = load<u32>(link);

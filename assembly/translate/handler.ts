@@ -2,7 +2,7 @@
 // as it would in the run loop, and the registers come back.
 
 import { BLOCK_LIMIT, RIP } from "../state";
-import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_NEXT } from "../decode/instruction";
+import { OP_EA, OP_EA_JUMPS, OP_NEXT } from "../decode/instruction";
 import {
   LOCAL_RIP,
   blockCount,
@@ -15,9 +15,8 @@ import {
   pushPlace,
   toMemory,
 } from "./context";
-import { FUNCTION_ENTER, TYPE_HANDLER } from "./module";
+import { FUNCTION_HANDLER } from "./module";
 import {
-  CALL_INDIRECT,
   END,
   I32_EQZ,
   I32_LOAD,
@@ -29,19 +28,13 @@ import {
   call,
   i32Const,
   localSet,
-  unsigned,
 } from "./wasm";
 
 /** Calls the handler of `op`. One that sets RIP itself leaves the region. */
 export function emitHandler(op: u32): void {
   toMemory();
   pushPlace();
-  call(FUNCTION_ENTER);
-  i32Const(op);
-  i32Const(load<u32>(op, OP_HANDLER));
-  byte(CALL_INDIRECT);
-  unsigned(TYPE_HANDLER);
-  unsigned(0);
+  call(FUNCTION_HANDLER);
   fromMemory();
   if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) {
     i32Const(0);

@@ -15,11 +15,11 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function, and of a handler: (i32) -> (). */
-export const TYPE_HANDLER: u32 = 0;
+/** Type of a translated function: (i32) -> (). */
+const TYPE_ENTRY: u32 = 0;
 
 // Indices of the imported functions; the order of importAll().
-export const FUNCTION_ENTER: u32 = 0;
+export const FUNCTION_HANDLER: u32 = 0;
 export const FUNCTION_READ: u32 = 1;
 export const FUNCTION_WRITE: u32 = 5;
 export const FUNCTION_MODIFY: u32 = 9;
@@ -87,20 +87,14 @@ function importFunction(index: u32, typeIndex: u32): void {
 
 function imports(): void {
   beginSection(SECTION_IMPORT);
-  unsigned(2 + IMPORTED_FUNCTIONS);
-  // "M": the memory; "T": the table of handlers and translated functions.
+  unsigned(1 + IMPORTED_FUNCTIONS);
+  // "M": the memory. The table is not imported: an instance that does costs its whole length to make.
   name(MODULE);
   name(0x4d);
   byte(2);
   byte(0);
   unsigned(0);
-  name(MODULE);
-  name(0x54);
-  byte(1);
-  byte(0x70);
-  byte(0);
-  unsigned(0);
-  importFunction(FUNCTION_ENTER, 1);
+  importFunction(FUNCTION_HANDLER, 1);
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_READ + i, 2);
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_WRITE + i, 3);
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFY + i, 2);
@@ -110,7 +104,10 @@ function imports(): void {
   endSection();
 }
 
-/** Begins a module of `count` functions (up to 10) at `address`. */
+/** Bodies are written to `address` first: only then is known how many there are. */
+export function beginBodies(address: u32): void { seek(address); }
+
+/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
 export function beginModule(address: u32, count: u32): void {
   seek(address);
   store<u64>(position, 0x000000016d736100);
@@ -119,7 +116,7 @@ export function beginModule(address: u32, count: u32): void {
   imports();
   beginSection(SECTION_FUNCTION);
   unsigned(count);
-  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_HANDLER);
+  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
   endSection();
   beginSection(SECTION_EXPORT);
   unsigned(count);
@@ -149,8 +146,10 @@ export function endBody(): void {
   patch(bodySize, position - bodySize - 5);
 }
 
-/** Ends the module. @returns its length in bytes */
-export function endModule(start: u32): u32 {
+/** Ends the module with the bodies from `bodies` to `end`. @returns its length in bytes */
+export function endModule(start: u32, bodies: u32, end: u32): u32 {
+  memory.copy(position, bodies, end - bodies);
+  seek(position + end - bodies);
   patch(codeSize, position - codeSize - 5);
   return position - start;
 }

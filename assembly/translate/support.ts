@@ -2,6 +2,7 @@
 // A module of translated code imports these by name (translate/module.ts).
 
 import { BLOCK_START, CURRENT_OP, FLAG_CARRIES, FLAG_RESULT, INSTRUCTION_COUNT } from "../state";
+import { OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
 import { read, readForModify, write, writeModified } from "../memory/access";
 
@@ -19,10 +20,17 @@ export const KIND_ADC: u32 = 24;
 export const KIND_SBB: u32 = 28;
 
 /** Notes which instruction runs, so that a fault or a look at the clock finds the exact place. */
-export function enterInstruction(op: u32, block: u32, count: u64): void {
+// @ts-ignore: decorator
+@inline function enterInstruction(op: u32, block: u32, count: u64): void {
   store<u32>(CURRENT_OP, op);
   store<u32>(BLOCK_START, block);
   store<u64>(INSTRUCTION_COUNT, count);
+}
+
+/** Runs the interpreter's handler of an instruction. */
+export function runHandler(op: u32, block: u32, count: u64): void {
+  enterInstruction(op, block, count);
+  call_indirect(load<u32>(op, OP_HANDLER), op);
 }
 
 export function slowRead8(address: u64, op: u32, block: u32, count: u64): u64 {

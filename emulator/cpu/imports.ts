@@ -23,7 +23,8 @@ export function imports(memory: WebAssembly.Memory, host: ProcessorHost, transla
         // eslint-disable-next-line @typescript-eslint/only-throw-error
         throw Unwind;
       },
-      install: (address: number, length: number): number => translations.install(address, length),
+      installNow: (address: number, length: number, count: number): number =>
+        translations.installNow(address, length, count),
       uninstallAll: (): void => translations.uninstallAll(),
       portRead: (port: number, size: number): number => host.portRead(port & 0xffff, size),
       portWrite: (port: number, size: number, value: number): void => host.portWrite(port & 0xffff, size, value >>> 0),

@@ -19,6 +19,7 @@ import {
   RIP,
   STATE_END,
   STOP_REQUEST,
+  TRANSLATE_AT_ONCE,
   TRANSLATE_THRESHOLD,
   TSC_OFFSET,
   XMM,
@@ -100,7 +101,7 @@ const REGISTERS: readonly Register[] = [
 const PAGE = 4096;
 
 /** Runs of a block after which compiling it pays. */
-const TRANSLATE_AFTER = 300;
+const TRANSLATE_AFTER = 1000;
 
 /** One instance of the core: a processor and the RAM it sees. */
 export class Processor {
@@ -132,6 +133,16 @@ export class Processor {
   /** After how many runs of a block its region is translated; Infinity for never. */
   setTranslateThreshold(runs: number): void {
     this.setU32(TRANSLATE_THRESHOLD, Number.isFinite(runs) ? runs : 0xffffffff);
+  }
+
+  /** Translates in the midst of a run instead of in compileQueued(): for tests, which want it exact. */
+  setTranslateAtOnce(atOnce: boolean): void {
+    this.setU32(TRANSLATE_AT_ONCE, atOnce ? 1 : 0);
+  }
+
+  /** Has code that got hot compiled; to be called between runs. */
+  compileQueued(): void {
+    this.translations.compileQueued();
   }
 
   /** Tells the core what a range of guest physical pages is: PAGE_MMIO, PAGE_ROM ... Before the guest runs. */

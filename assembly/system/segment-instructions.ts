@@ -38,7 +38,7 @@ import {
   defineGroup,
   definePrefixedForm,
 } from "../decode/tables";
-import { getReg, getRm, getRmForModify, setReg, setRm, setRmModified, storeRegister } from "../execute/operands";
+import { getReg, getRm, setReg, setRm, storeRegister } from "../execute/operands";
 import { operandAddress, segmentState } from "../execute/address";
 import { peek, push, setStackPointer, stackPointer } from "../execute/stack";
 import { movsxd } from "../execute/data";
@@ -205,10 +205,11 @@ function arpl(op: u32): void {
     return;
   }
   requireProtected();
-  const target = getRmForModify<u16>(op);
+  const target = getRm<u16>(op);
   const source = getReg<u16>(op);
   const adjust = (target & 3) < (source & 3);
-  setRmModified<u16>(op, adjust ? (target & 0xfffc) | (source & 3) : target);
+  // Memory that stays as it is need not be writable.
+  if (adjust) setRm<u16>(op, (target & 0xfffc) | (source & 3));
   setZF(u32(adjust));
 }
 

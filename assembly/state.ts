@@ -182,8 +182,18 @@ export const STATISTIC_CODE_WRITES: u32 = 0xa90;
 export const STATISTIC_TLB_FILLS: u32 = 0xa98;
 export const STATISTIC_EXCEPTIONS: u32 = 0xaa0;
 export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
-/** First byte after the state. */
+/** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
+/** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
+export const TRANSLATE_THRESHOLD: u32 = 0xb00;
+/** u32, functions of translated code that are alive. */
+export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
+/** u64, since the start. */
+export const STATISTIC_REGIONS: u32 = 0xb08;
+export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;
+export const STATISTIC_REGION_ENTRIES: u32 = 0xb18;
+export const STATISTIC_TRANSLATED_INSTRUCTIONS: u32 = 0xb20;
+export const STATISTIC_EVICTIONS: u32 = 0xb28;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */

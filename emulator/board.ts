@@ -137,7 +137,7 @@ export class Board {
 
   private hypercall(): boolean {
     const { processor } = this;
-    return this.hypervisor.hypercall(new ProcessorRegisters(processor), processor.longMode);
+    return this.hypervisor.hypercall(new ProcessorRegisters(processor), processor.is64BitMode);
   }
 }
 

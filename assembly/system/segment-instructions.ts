@@ -18,6 +18,7 @@ import {
   PROTECTED,
   RSP,
   SEGMENT_BASE,
+  SHADOW_SS,
   SS,
   TR,
 } from "../state";
@@ -64,7 +65,7 @@ import { loadLdtr, loadSegment, loadTr, selectorOf } from "./segments";
 import { readTable } from "./privileged-memory";
 
 /** A load of SS holds off interrupts and debug traps for one instruction. SDM volume 3, 7.8.3. */
-function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, 1); }
+function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, SHADOW_SS); }
 
 /** Stores a selector: memory takes 16 bits, a register the operand size, zero-extended. */
 function storeSelector(op: u32, selector: u32): void {

@@ -30,6 +30,7 @@ import {
   NMI_PENDING,
   PENDING_DEBUG,
   RIP,
+  SHADOW_SS,
   SEGMENTS,
   SEGMENT_BASE,
   SEGMENT_FLAT,
@@ -197,7 +198,7 @@ function countOne(): void {
 /** Between instructions: traps, NMI, interrupts, halt, the host's wish to stop. CONTINUE or EXIT_*. */
 function attend(): i32 {
   const shadow = load<u32>(INTERRUPT_SHADOW) != 0;
-  if (load<u32>(PENDING_DEBUG) != 0 && !shadow) {
+  if (load<u32>(PENDING_DEBUG) != 0 && load<u32>(INTERRUPT_SHADOW) != SHADOW_SS) {
     deliverPendingDebug();
     store<u32>(HALTED, 0);
     countOne();

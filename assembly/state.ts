@@ -49,8 +49,10 @@ export const CODE_MODE: u32 = 0x4b8;
 export const STACK_SIZE: u32 = 0x4bc;
 /** u32, 1 if code runs one instruction at a time: TF, breakpoints, a CS that is not flat, interrupt shadow. */
 export const SINGLE_STEP: u32 = 0x4c0;
-/** u32, 1 for one instruction after STI or a load of SS. */
+/** u32, for one instruction after STI (SHADOW_STI) or a load of SS (SHADOW_SS, which holds debug traps off too). */
 export const INTERRUPT_SHADOW: u32 = 0x4c4;
+export const SHADOW_STI: u32 = 1;
+export const SHADOW_SS: u32 = 2;
 /** u32, host sets to 1 while the local APIC (or the PIC) has an interrupt for this processor. */
 export const INTERRUPT_PENDING: u32 = 0x4c8;
 /** u32, host sets to 1 for a non-maskable interrupt; the core clears it as it takes it. */

@@ -1,7 +1,7 @@
 // Instructions of the system that are one step each: HLT, CLI, STI, INVLPG, INVD, WBINVD, the register forms of 0F 01,
 // and the opcodes defined to be undefined.
 
-import { CODE_MODE, CPL, CR0, EFLAGS, FS, HALTED, INTERRUPT_SHADOW, MODE_64, SEGMENT_BASE } from "../state";
+import { CODE_MODE, CPL, CR0, EFLAGS, FS, HALTED, INTERRUPT_SHADOW, MODE_64, SEGMENT_BASE, SHADOW_STI } from "../state";
 import { modrm } from "../decode/instruction";
 import { ENDS, FORM_MEMORY, FORM_REGISTER, MODRM, ONE, TWO, define, defineForm } from "../decode/tables";
 import { AC, IF, IOPL } from "../execute/flags";
@@ -38,7 +38,7 @@ function cli(op: u32): void {
 function sti(op: u32): void {
   requireIoPrivilege();
   const eflags = load<u32>(EFLAGS);
-  if ((eflags & IF) == 0) store<u32>(INTERRUPT_SHADOW, 1);
+  if ((eflags & IF) == 0) store<u32>(INTERRUPT_SHADOW, SHADOW_STI);
   store<u32>(EFLAGS, eflags | IF);
 }
 

@@ -181,6 +181,29 @@ describe("64-bit mode", () => {
     expect(guest.get("rbx")).toBe(0x1234n);
   });
 
+  test("a data segment that ring 3 may not see becomes null but keeps its base", () => {
+    put(
+      guest,
+      USER_CODE,
+      hex(
+        "8c eb", // mov ebx,gs
+        "cd 80", // int 0x80
+      ),
+    );
+    const code = [
+      ...hex(
+        "b9 01 01 00 c0", // mov ecx,0xc0000101
+        "b8 00 00 20 00", // mov eax,0x200000
+        "31 d2", // xor edx,edx
+        "0f 30", // wrmsr
+      ),
+      ...toRing3,
+    ];
+    expect(guest.run(code).vector).toBe(0x80);
+    expect(guest.get("rbx")).toBe(0n);
+    expect(u64(guest, S.SEGMENTS + S.GS * S.SEGMENT_STRIDE)).toBe(0x200000n);
+  });
+
   test("SWAPGS and the FSGSBASE instructions", () => {
     setU64(guest, S.MSR_KERNEL_GS_BASE, 0x1111n);
     expect(guest.run(hex("f3 0f ae c0")).vector).toBe(6);

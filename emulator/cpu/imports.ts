@@ -6,7 +6,11 @@ import type { Translations } from "./translations";
 export const Unwind = Object.freeze({ unwind: true });
 
 /** The functions that assembly/host.ts declares. 64-bit values pass through HOST_SCRATCH. */
-export function imports(memory: WebAssembly.Memory, host: ProcessorHost, translations: Translations): WebAssembly.Imports {
+export function imports(
+  memory: WebAssembly.Memory,
+  host: ProcessorHost,
+  translations: Translations,
+): WebAssembly.Imports {
   const view = new DataView(memory.buffer);
   const putU64 = (value: bigint): void => view.setBigUint64(HOST_SCRATCH, value, true);
   const getU64 = (): bigint => view.getBigUint64(HOST_SCRATCH, true);
@@ -20,7 +24,6 @@ export function imports(memory: WebAssembly.Memory, host: ProcessorHost, transla
     },
     host: {
       unwind(): never {
-        // eslint-disable-next-line @typescript-eslint/only-throw-error
         throw Unwind;
       },
       installNow: (address: number, length: number, count: number): number =>

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { ConfigurationError } from "../../emulator/machine-types";
-import { sha256 } from "../cache";
+import { S_IFREG, writeCpio } from "../archive/cpio";
+import { cachedGuest, sha256, storeGuest } from "../cache";
 import { checkoutDirectory } from "../checkout";
 import type { GuestOptions, Recipe } from "../types";
 import { SERIAL_CONSOLE } from "./common";
@@ -33,6 +35,18 @@ async function check(folder: string, file: keyof typeof FILES): Promise<string> 
   return path;
 }
 
+/**
+ * What the kernel runs when the host asks for a shutdown (its kernel.poweroff_cmd). The guest has no such file, and its
+ * init is a shell, which would not hear busybox's own poweroff.
+ */
+const POWEROFF = "#!/bin/sh\nsync\nexec /bin/poweroff -f\n";
+
+/** An archive that the kernel unpacks over the guest's own, as several may follow one another in an initrd. */
+function overlay(): Uint8Array {
+  const data = new TextEncoder().encode(POWEROFF);
+  return gzipSync(writeCpio([{ name: "sbin/poweroff", mode: S_IFREG | 0o755, data }]));
+}
+
 /** The kernel and drivers of Enterprise Linux 6.6, from a folder outside the project. */
 export const el6: Recipe = {
   name: "el6",
@@ -49,12 +63,17 @@ export const el6: Recipe = {
   },
   async get(options) {
     const folder = folderOf(options);
-    return {
-      name: "el6",
-      kernel: await check(folder, "vmlinuz"),
-      initrd: await check(folder, "initramfs.gz"),
+    const kernel = await readFile(await check(folder, "vmlinuz"));
+    const initrd = await readFile(await check(folder, "initramfs.gz"));
+    const recipe = sha256(JSON.stringify([FILES, POWEROFF]));
+    const cached = await cachedGuest(options.cacheDir, "el6", recipe);
+    if (cached) return cached;
+    return storeGuest(options.cacheDir, "el6", {
+      kernel,
+      initrd: Buffer.concat([initrd, overlay()]),
+      recipe,
+      source: `the files in ${folder}, whose checksums are right, with a /sbin/poweroff`,
       commandLine: SERIAL_CONSOLE,
-      why: `the files in ${folder}, whose checksums are right`,
-    };
+    });
   },
 };

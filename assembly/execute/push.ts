@@ -142,6 +142,12 @@ function loadFlags(value: u32, size: u32): void {
 
 // @ts-ignore: decorator
 @inline function leave<T>(_op: u32): void {
+  if (sizeof<T>() == 8) {
+    const top = load<u64>(RBP);
+    store<u64>(RBP, read<u64>(top));
+    store<u64>(RSP, top + 8);
+    return;
+  }
   const size = load<u32>(STACK_SIZE);
   const frame = size == 8 ? load<u64>(RBP) : size == 4 ? <u64>load<u32>(RBP) : <u64>load<u16>(RBP);
   const value = read<T>(stackAddress(frame, sizeof<T>(), false));

@@ -5,6 +5,7 @@
 // though not in the shadow of a load of SS.
 
 import {
+  BLOCK_LIMIT,
   CR4,
   CS,
   DR,
@@ -111,5 +112,7 @@ export function deliverPendingDebug(): void {
 export function checkPortBreakpoints(port: u32, size: u32): void {
   if ((load<u32>(DR7) & 0xff) == 0 || (load<u64>(CR4) & CR4_DE) == 0) return;
   const matched = matchBreakpoints(port, size, BREAK_IO);
-  if (matched != 0) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | matched);
+  if (matched == 0) return;
+  store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | matched);
+  store<u32>(BLOCK_LIMIT, 0);
 }

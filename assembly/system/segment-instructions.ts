@@ -31,6 +31,7 @@ import {
   NO64,
   ONE,
   PP_F3,
+  STACK,
   TWO,
   define,
   defineForm,
@@ -299,17 +300,17 @@ export function registerSegments(): void {
     if (reg == SS) defineGroup(ONE | 0x8e, reg, MODRM | ENDS, movToStackSegment);
     else if (reg != 1) defineGroup(ONE | 0x8e, reg, MODRM, movToSegment);
   }
-  define(ONE | 0x06, NO64, pushEs);
-  define(ONE | 0x0e, NO64, pushCs);
-  define(ONE | 0x16, NO64, pushSs);
-  define(ONE | 0x1e, NO64, pushDs);
-  define(ONE | 0x07, NO64, popEs);
-  define(ONE | 0x17, NO64 | ENDS, popSs);
-  define(ONE | 0x1f, NO64, popDs);
-  define(TWO | 0xa0, DEFAULT64, pushFs);
-  define(TWO | 0xa8, DEFAULT64, pushGs);
-  define(TWO | 0xa1, DEFAULT64, popFs);
-  define(TWO | 0xa9, DEFAULT64, popGs);
+  define(ONE | 0x06, STACK | NO64, pushEs);
+  define(ONE | 0x0e, STACK | NO64, pushCs);
+  define(ONE | 0x16, STACK | NO64, pushSs);
+  define(ONE | 0x1e, STACK | NO64, pushDs);
+  define(ONE | 0x07, STACK | NO64, popEs);
+  define(ONE | 0x17, STACK | NO64 | ENDS, popSs);
+  define(ONE | 0x1f, STACK | NO64, popDs);
+  define(TWO | 0xa0, STACK | DEFAULT64, pushFs);
+  define(TWO | 0xa8, STACK | DEFAULT64, pushGs);
+  define(TWO | 0xa1, STACK | DEFAULT64, popFs);
+  define(TWO | 0xa9, STACK | DEFAULT64, popGs);
   for (let reg: u32 = 0; reg < 8; reg++) {
     defineForm(ONE | 0xc4, reg, FORM_MEMORY, MODRM | NO64, les);
     defineForm(ONE | 0xc5, reg, FORM_MEMORY, MODRM | NO64, lds);

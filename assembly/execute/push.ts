@@ -121,7 +121,8 @@ function loadFlags(value: u32, size: u32): void {
   const level = <u32>(immediate(op) >> 16) & 31;
   let pointer = stackPointer() - sizeof<T>();
   write<T>(stackAddress(pointer, sizeof<T>(), true), load<T>(RBP));
-  const frame = pointer;
+  // FrameTemp is ESP: on a 16-bit stack its upper half does not take part in the push.
+  const frame = load<u32>(STACK_SIZE) == 2 ? (load<u64>(RSP) & ~0xffff) | (pointer & 0xffff) : pointer;
   if (level > 0) {
     let outer = load<u64>(RBP);
     for (let n: u32 = 1; n < level; n++) {

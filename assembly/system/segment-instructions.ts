@@ -18,6 +18,7 @@ import {
   PROTECTED,
   RSP,
   SEGMENT_BASE,
+  SHADOW_SS,
   SS,
   TR,
 } from "../state";
@@ -38,7 +39,7 @@ import {
   defineGroup,
   definePrefixedForm,
 } from "../decode/tables";
-import { getReg, getRm, getRmForModify, setReg, setRm, setRmModified, storeRegister } from "../execute/operands";
+import { getReg, getRm, setReg, setRm, storeRegister } from "../execute/operands";
 import { operandAddress, segmentState } from "../execute/address";
 import { peek, push, setStackPointer, stackPointer } from "../execute/stack";
 import { movsxd } from "../execute/data";
@@ -64,7 +65,7 @@ import { loadLdtr, loadSegment, loadTr, selectorOf } from "./segments";
 import { readTable } from "./privileged-memory";
 
 /** A load of SS holds off interrupts and debug traps for one instruction. SDM volume 3, 7.8.3. */
-function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, 1); }
+function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, SHADOW_SS); }
 
 /** Stores a selector: memory takes 16 bits, a register the operand size, zero-extended. */
 function storeSelector(op: u32, selector: u32): void {
@@ -205,10 +206,11 @@ function arpl(op: u32): void {
     return;
   }
   requireProtected();
-  const target = getRmForModify<u16>(op);
+  const target = getRm<u16>(op);
   const source = getReg<u16>(op);
   const adjust = (target & 3) < (source & 3);
-  setRmModified<u16>(op, adjust ? (target & 0xfffc) | (source & 3) : target);
+  // Memory that stays as it is need not be writable.
+  if (adjust) setRm<u16>(op, (target & 0xfffc) | (source & 3));
   setZF(u32(adjust));
 }
 

@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { gzipSync } from "node:zlib";
 import { ConfigurationError } from "../../emulator/machine-types";
-import { S_IFREG, writeCpio } from "../archive/cpio";
 import { cachedGuest, sha256, storeGuest } from "../cache";
 import { checkoutDirectory } from "../checkout";
+import { powerOverlay } from "../initramfs";
 import type { GuestOptions, Recipe } from "../types";
 import { SERIAL_CONSOLE } from "./common";
 
@@ -18,7 +17,8 @@ function folderOf(options: GuestOptions): string {
   return resolve(options.guestsDir ?? join(checkoutDirectory(), "..", "shared", "guests"), "el6");
 }
 
-async function check(folder: string, file: keyof typeof FILES): Promise<string> {
+/** Reads one of the files, checked. */
+async function check(folder: string, file: keyof typeof FILES): Promise<Uint8Array> {
   const path = join(folder, file);
   let bytes: Buffer;
   try {
@@ -32,20 +32,11 @@ async function check(folder: string, file: keyof typeof FILES): Promise<string> 
   if (actual !== FILES[file]) {
     throw new ConfigurationError(`Guest el6: ${path} has sha256 ${actual}, and ${FILES[file]} would be right.`);
   }
-  return path;
+  return bytes;
 }
 
-/**
- * What the kernel runs when the host asks for a shutdown (its kernel.poweroff_cmd). The guest has no such file, and its
- * init is a shell, which would not hear busybox's own poweroff.
- */
-const POWEROFF = "#!/bin/sh\nsync\nexec /bin/poweroff -f\n";
-
-/** An archive that the kernel unpacks over the guest's own, as several may follow one another in an initrd. */
-function overlay(): Uint8Array {
-  const data = new TextEncoder().encode(POWEROFF);
-  return gzipSync(writeCpio([{ name: "sbin/poweroff", mode: S_IFREG | 0o755, data }]));
-}
+/** Changes when what get() makes would. */
+const RECIPE = `el6 1 ${FILES["initramfs.gz"]}`;
 
 /** The kernel and drivers of Enterprise Linux 6.6, from a folder outside the project. */
 export const el6: Recipe = {
@@ -63,16 +54,16 @@ export const el6: Recipe = {
   },
   async get(options) {
     const folder = folderOf(options);
-    const kernel = await readFile(await check(folder, "vmlinuz"));
-    const initrd = await readFile(await check(folder, "initramfs.gz"));
-    const recipe = sha256(JSON.stringify([FILES, POWEROFF]));
-    const cached = await cachedGuest(options.cacheDir, "el6", recipe);
+    const kernel = await check(folder, "vmlinuz");
+    const initramfs = await check(folder, "initramfs.gz");
+    const cached = await cachedGuest(options.cacheDir, "el6", RECIPE);
     if (cached) return cached;
     return storeGuest(options.cacheDir, "el6", {
       kernel,
-      initrd: Buffer.concat([initrd, overlay()]),
-      recipe,
-      source: `the files in ${folder}, whose checksums are right, with a /sbin/poweroff`,
+      // The kernel takes archives one after another. This one lets `poweroff`, and Hyper-V's shutdown, turn it off.
+      initrd: Buffer.concat([initramfs, powerOverlay()]),
+      recipe: RECIPE,
+      source: `the files in ${folder}, whose checksums are right`,
       commandLine: SERIAL_CONSOLE,
     });
   },

@@ -93,6 +93,36 @@ describe("debug exceptions", () => {
     expect(noted()).toEqual([11, 13, 14]);
   });
 
+  test("STI holds off interrupts, not the trap", () => {
+    guest.run(
+      hex(
+        "68 02 01 00 00", // push 0x102
+        "9d", // popf
+        "fb", // sti
+        "90", // nop
+        "6a 02", // push 0x2
+        "9d", // popf
+        "90", // nop
+      ),
+    );
+    expect(noted()).toEqual([7, 8, 10, 11]);
+  });
+
+  test("a breakpoint that MOV SS meets is reported with the INT1 after it, once", () => {
+    guest.cpu.memory.writeU16(0x300010, KERNEL_DS);
+    setU64(guest, DR0 + 8, 0x300010n);
+    setU64(guest, DR7, 0xf00404n);
+    guest.run(
+      hex(
+        "8e 15 10 00 30 00", // mov ss,WORD PTR ds:0x300010
+        "f1", // int1
+        "90", // nop
+      ),
+    );
+    expect(noted()).toEqual([7]);
+    expect(u64(guest, DR6)).toBe(0xffff0ff2n);
+  });
+
   test("a fault has no trap of its own", () => {
     setGate(guest, 6, gate(KERNEL_CS, 0xb100, 0x8e));
     put(

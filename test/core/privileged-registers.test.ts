@@ -371,3 +371,161 @@ test("LOCK, undefined opcodes and over-long instructions", () => {
   }
   expect(CODE).toBe(0xa000);
 });
+
+test.each([
+  [
+    "CMOV",
+    hex(
+      "0f 40 c3", // cmovo eax,ebx
+    ),
+  ],
+  [
+    "CX8",
+    hex(
+      "0f c7 0e", // cmpxchg8b QWORD PTR [rsi]
+    ),
+  ],
+  [
+    "CX16",
+    hex(
+      "48 0f c7 0e", // cmpxchg16b OWORD PTR [rsi]
+    ),
+  ],
+  [
+    "MOVBE",
+    hex(
+      "0f 38 f0 06", // movbe eax,DWORD PTR [rsi]
+      "48 0f 38 f1 06", // movbe QWORD PTR [rsi],rax
+    ),
+  ],
+  [
+    "POPCNT",
+    hex(
+      "f3 48 0f b8 c3", // popcnt rax,rbx
+    ),
+  ],
+  [
+    "MMX",
+    hex(
+      "0f fc c1", // paddb mm0,mm1
+      "0f 77", // emms
+    ),
+  ],
+  [
+    "SSE",
+    hex(
+      "0f 58 c1", // addps xmm0,xmm1
+      "0f ae f8", // sfence
+      "0f 18 06", // prefetchnta BYTE PTR [rsi]
+      "0f ae 1e", // stmxcsr DWORD PTR [rsi]
+    ),
+  ],
+  [
+    "SSE2",
+    hex(
+      "66 0f d4 c1", // paddq xmm0,xmm1
+      "66 0f 59 c2", // mulpd xmm0,xmm2
+      "0f ae f0", // mfence
+      "0f ae e8", // lfence
+      "0f c3 06", // movnti DWORD PTR [rsi],eax
+      "f3 90", // pause
+      "66 0f f7 c3", // maskmovdqu xmm0,xmm3
+    ),
+  ],
+  [
+    "SSE3",
+    hex(
+      "f2 0f 7c c1", // haddps xmm0,xmm1
+      "dd 0e", // fisttp QWORD PTR [rsi]
+      "f2 0f f0 0e", // lddqu xmm1,[rsi]
+      "f2 0f 12 ca", // movddup xmm1,xmm2
+    ),
+  ],
+  [
+    "SSSE3",
+    hex(
+      "66 0f 38 00 c1", // pshufb xmm0,xmm1
+      "0f 3a 0f c1 03", // palignr mm0,mm1,0x3
+      "66 0f 38 01 ca", // phaddw xmm1,xmm2
+    ),
+  ],
+  [
+    "SSE4.1",
+    hex(
+      "66 0f 3a 0e c1 05", // pblendw xmm0,xmm1,0x5
+      "66 0f 3a 40 c1 ff", // dpps xmm0,xmm1,0xff
+      "66 0f 3a 0b c1 01", // roundsd xmm0,xmm1,0x1
+      "66 0f 38 17 c1", // ptest xmm0,xmm1
+      "66 0f 3a 42 ca 01", // mpsadbw xmm1,xmm2,0x1
+      "66 0f 38 2a 0e", // movntdqa xmm1,XMMWORD PTR [rsi]
+    ),
+  ],
+  [
+    "SSE4.2",
+    hex(
+      "f2 48 0f 38 f1 c3", // crc32 rax,rbx
+      "66 0f 3a 63 c1 00", // pcmpistri xmm0,xmm1,0x0
+      "66 0f 38 37 c1", // pcmpgtq xmm0,xmm1
+    ),
+  ],
+  [
+    "FXSR",
+    hex(
+      "0f ae 06", // fxsave [rsi]
+      "0f ae 0e", // fxrstor [rsi]
+    ),
+  ],
+  [
+    "CLFSH",
+    hex(
+      "0f ae 3e", // clflush BYTE PTR [rsi]
+    ),
+  ],
+  [
+    "LAHF",
+    hex(
+      "9f", // lahf
+      "9e", // sahf
+    ),
+  ],
+  [
+    "RDTSCP",
+    hex(
+      "0f 01 f9", // rdtscp
+    ),
+  ],
+  [
+    "TSC",
+    hex(
+      "0f 31", // rdtsc
+    ),
+  ],
+  [
+    "FPU",
+    hex(
+      "db e3", // fninit
+      "d9 eb", // fldpi
+      "d9 fe", // fsin
+      "dd d8", // fstp st(0)
+      "9b", // fwait
+    ),
+  ],
+])("what CPUID announces runs: %s", (_name, code) => {
+  const guest = new Guest(64);
+  guest.set({ rsi: BigInt(DATA), rdi: BigInt(DATA), rax: 0n });
+  guest.cpu.memory.fill(DATA, 512, 0);
+  expect(guest.run(code)).toMatchObject({ vector: undefined, offset: code.length });
+});
+
+test("INVLPG does not look at the segment's limit", () => {
+  const guest = new Guest(32);
+  expect(
+    guest.run(
+      hex(
+        "31 c0", // xor eax,eax
+        "8e c0", // mov es,eax
+        "26 0f 01 3d 00 00 20 00", // invlpg BYTE PTR es:0x200000
+      ),
+    ).vector,
+  ).toBeUndefined();
+});

@@ -260,6 +260,11 @@ form("add rsi, 0x30; xor ecx, ecx; mov cl, 3; rep movsd [edi], [esi]", { flags: 
 
 group = "bcd";
 for (const text of ["daa", "das"]) form(text, { mode: 32, flags: "szapcd" });
+// Around the limits that the adjustments compare with.
+for (const value of [0x05, 0x06, 0x09, 0x0a, 0x60, 0x99, 0x9a, 0x9f, 0xf9, 0xfa, 0xff]) {
+  for (const text of ["daa", "das"]) form(`mov al, ${value}; ${text}`, { mode: 32, flags: "szapcd" });
+  for (const text of ["aaa", "aas"]) form(`mov al, ${value}; ${text}`, { mode: 32, flags: "acd" });
+}
 for (const text of ["aaa", "aas"]) form(text, { mode: 32, flags: "acd" });
 for (const text of ["aam", "aad", "aam 16", "aad 7", "aam 0"]) form(text, { mode: 32, flags: "szpd" });
 form("and eax, 0x0f; or eax, 0x30; and ebx, 7; or ebx, 0x33; add al, bl; aaa", { mode: 32, flags: "acd" });

@@ -2,7 +2,7 @@
 // the order of their addresses; control falls from one to the next, branches forward directly, and back through the
 // dispatch loop at the top, which is also how the function is entered at any of them.
 
-import { MODE_64 } from "../state";
+import { MODE_64, TRANSLATE_THRESHOLD } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, findBlock } from "../decode/blocks";
 import { OP_CODE, OP_NEXT, OP_SIZE } from "../decode/instruction";
 import {
@@ -80,7 +80,7 @@ export function blockAt(offset: i64): i32 {
 function include(offset: i64): void {
   if (offset < 0 || offset > 0xfff || count >= MAX_BLOCKS || blockAt(offset) >= 0) return;
   const block = findBlock((page << 12) | <u32>offset, mode);
-  if (block == 0 || load<u32>(block, BLOCK_HEAT) < WARM) return;
+  if (block == 0 || load<u32>(block, BLOCK_HEAT) < min(WARM, load<u32>(TRANSLATE_THRESHOLD))) return;
   const ops = load<u32>(block, BLOCK_COUNT);
   if (instructions + ops > MAX_INSTRUCTIONS) return;
   instructions += ops;

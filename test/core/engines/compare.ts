@@ -57,8 +57,8 @@ export function compare(reference: Trace, other: Trace): string | undefined {
   }
   const calls = compareCalls(reference, other);
   if (calls) return calls;
+  if (Buffer.compare(reference.memory, other.memory) === 0) return undefined;
   const at = reference.memory.findIndex((byte, index) => byte !== other.memory[index]);
-  if (at < 0) return undefined;
   return `memory at ${hex(at)}: ${hex(other.memory[at] as number)}, reference ${hex(reference.memory[at] as number)}`;
 }
 

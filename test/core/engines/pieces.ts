@@ -14,6 +14,7 @@ import {
   CODE_PAGES,
   STACK_TOP,
   entryAddress,
+  flatCode,
   flatData,
   pageEntry,
 } from "./world";
@@ -226,6 +227,48 @@ const call: Write = (w) => {
   }
 };
 
+/** Past the end of this page: in the highest page of the lower half, to where no address is canonical. */
+const jumpAhead: Write = (w) => {
+  const { random } = w;
+  const target = ((w.here + 0xfff) & ~0xfff) + random.below(0x40);
+  w.jumpTo(target, ...random.pick([[0xe8], [0xe9], [0x0f, 0x84], [0x0f, 0x85], [0x0f, 0x82]]));
+};
+
+/** From 64-bit code to compatibility mode, a loop there, and back. */
+const switchMode: Write = (w) => {
+  const { random, world } = w;
+  if (!w.is64) return;
+  const count = random.below(12) + 1;
+  // mov ebp, count; push CS; push target; retfq
+  w.load(5, count);
+  w.emit(0x6a, flatCode("compatibility", world.user) | (world.user ? 3 : 0), 0x68);
+  w.emit32(w.here + 4 + 2);
+  w.emit(0x48, 0xcb);
+  const start = w.here;
+  for (let n = random.below(6) + 2; n > 0; n--) {
+    w.emit(
+      ...random.pick([
+        [0x01, 0xd8],
+        [0x39, 0xd1],
+        [0x83, 0xd2, 0x11],
+        [0x50, 0x5a],
+        [0x8b, 0x03],
+        [0x01, 0x06],
+        [0x8d, 0x44, 0x8a, 0x05],
+        [0xf7, 0xe1],
+        [0xc1, 0xe9, 0x03],
+        [0x40],
+        [0x11, 0xc0],
+        [0x8b, 0x44, 0x24, 0x04],
+      ]),
+    );
+  }
+  // dec ebp; jnz start; jmp far back
+  w.emit(0x4d, 0x75, start - (w.here + 3));
+  w.emit(0xea).emit32(w.here + 7 - 1);
+  w.emit(flatCode("long", world.user) | (world.user ? 3 : 0), 0);
+};
+
 const ret: Write = (w) => {
   if (w.random.once(3)) w.emit(0xc2, w.random.below(4) * 8, 0);
   else w.emit(0xc3);
@@ -421,6 +464,8 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["loop", 12, loop],
   ["loop-instruction", 2, loopInstruction],
   ["call", 5, call],
+  ["jump-ahead", 1, jumpAhead],
+  ["switch-mode", 1, switchMode],
   ["ret", 2, ret],
   ["stack", 14, stack],
   ["fresh-stack", 2, freshStack],

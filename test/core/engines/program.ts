@@ -114,7 +114,9 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
     address += 64 + random.below(random.once(4) ? 700 : 120);
   }
   const limit = CODE + (CODE_PAGES << 12) - 64;
-  const used = chunks.filter((chunk) => chunk < limit - 64);
+  // The last page has code in any case: it is mapped at the top of the lower half of the address space, too.
+  const last = CODE + (CODE_PAGES << 12) - 0x800;
+  const used = [...chunks.filter((chunk) => chunk < last - 64), last];
   const pieces: Piece[] = [];
   used.forEach((chunk, n) => {
     const end = Math.min(used[n + 1] ?? limit, chunk + 600);

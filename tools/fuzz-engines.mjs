@@ -26,19 +26,19 @@ const seed = Number(values.seed);
 if (values.only !== undefined) console.log(explain(makeProgram(seed, 4000), Number(values.only)));
 else {
   let done = 0;
-  let entries = 0;
+  let translated = 0;
   let next = seed;
   while (done < Number(values.instructions)) {
     const report = fuzz(next, Math.min(STEP, Number(values.instructions) - done));
     done += report.instructions;
-    entries += report.entries;
+    translated += report.translated;
     next += report.programs;
     if (report.divergence !== undefined) {
       console.log(report.divergence);
       process.exitCode = 1;
       break;
     }
-    console.log(`seeds ${seed} to ${next - 1}: ${done} instructions, ${entries} entries into translated code, no divergence`);
+    console.log(`seeds ${seed} to ${next - 1}: ${done} instructions, ${translated} by translated code, no divergence`);
   }
 }
 await vite.close();

@@ -59,8 +59,8 @@ export class Engine {
   }
 
   /** Instructions that translated code ran since the start. */
-  get entries(): number {
-    return Number(new DataView(this.cpu.state.buffer).getBigUint64(S.STATISTIC_REGION_ENTRIES, true));
+  get translated(): number {
+    return Number(new DataView(this.cpu.state.buffer).getBigUint64(S.STATISTIC_TRANSLATED_INSTRUCTIONS, true));
   }
 
   private note(call: string): void {
@@ -126,7 +126,8 @@ export class Engine {
       },
       acknowledgeInterrupt: () => {
         const vector = this.pending.shift() ?? -1;
-        this.note(`interrupt ${vector}`);
+        const flags = readFlags(this.cpu.state);
+        this.note(`interrupt ${vector} at ${this.cpu.rip.toString(16)}, flags ${flags.toString(16)}`);
         this.cpu.setInterruptPending(this.pending.length > 0);
         return vector;
       },

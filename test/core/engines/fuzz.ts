@@ -1,6 +1,5 @@
 // The fuzzer's loop: programs from consecutive seeds through the interpreter and through the translator.
 
-import * as S from "../../../assembly/state";
 import { compare, listing, minimise } from "./compare";
 import { Engine } from "./engine";
 import { makeProgram, type Program } from "./program";
@@ -13,14 +12,10 @@ const THRESHOLDS: readonly number[] = [1, 2, 5, 12];
 export interface Report {
   readonly programs: number;
   readonly instructions: number;
-  /** Entries into translated code. */
-  readonly entries: number;
+  /** Instructions of them that translated code ran. */
+  readonly translated: number;
   /** The first divergence, minimised. */
   readonly divergence: string | undefined;
-}
-
-function statistic(engine: Engine, address: number): number {
-  return Number(new DataView(engine.cpu.state.buffer).getBigUint64(address, true));
 }
 
 /** Runs programs of `seed` and the following until they add up to so many instructions, or one diverges. */
@@ -37,11 +32,11 @@ export function fuzz(seed: number, instructions: number): Report {
     done += reference.stops.at(-1)?.count ?? 0;
     programs++;
     if (difference !== undefined) {
-      return { programs, instructions: done, entries: 0, divergence: explain(program, translator.options.threshold) };
+      return { programs, instructions: done, translated: 0, divergence: explain(program, translator.options.threshold) };
     }
   }
-  const entries = translators.reduce((sum, engine) => sum + statistic(engine, S.STATISTIC_REGION_ENTRIES), 0);
-  return { programs, instructions: done, entries, divergence: undefined };
+  const translated = translators.reduce((sum, engine) => sum + engine.translated, 0);
+  return { programs, instructions: done, translated, divergence: undefined };
 }
 
 /** The divergence of one program, with what it takes. */
@@ -70,13 +65,13 @@ export async function fuzzAsynchronously(seed: number, programs: number): Promis
     const difference = compare(reference, await translator.runAsynchronously(program));
     instructions += reference.stops.at(-1)?.count ?? 0;
     if (difference !== undefined) {
-      return { programs: next - seed + 1, instructions, entries: 0, divergence: `seed ${next}: ${difference}\n${listing(program)}` };
+      return { programs: next - seed + 1, instructions, translated: 0, divergence: `seed ${next}: ${difference}\n${listing(program)}` };
     }
   }
   return {
     programs,
     instructions,
-    entries: statistic(translator, S.STATISTIC_REGION_ENTRIES),
+    translated: translator.translated,
     divergence: undefined,
   };
 }

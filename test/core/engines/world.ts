@@ -12,6 +12,8 @@ const TSS = 0x3000;
 const HANDLERS = 0x4000;
 /** u32: how often a handler ran. */
 export const COUNTER = 0x6000;
+/** u64: changes with every frame that a handler was given. */
+const CHECKSUM = 0x6008;
 /** 32 x u64: where the program goes on after a fault. */
 export const RECOVERY = 0x6100;
 /** Tops of the stacks: the program's, that of the kernel below a user program, and that of faults in long mode. */
@@ -128,6 +130,11 @@ function handlers64(world: World): Uint8Array {
   stubs(a);
   a.label("common").bytes(0x50, 0x53); // push rax; push rbx
   a.bytes(0xff, 0x04, 0x25).u32(COUNTER); // inc dword [COUNTER]
+  for (const item of [0x18, 0x20, 0x28, 0x30, 0x38]) {
+    a.bytes(0x48, 0x8b, 0x44, 0x24, item); // mov rax, [rsp+item]
+    a.bytes(0x48, 0xc1, 0x04, 0x25).u32(CHECKSUM).bytes(7); // rol qword [CHECKSUM], 7
+    a.bytes(0x48, 0x31, 0x04, 0x25).u32(CHECKSUM); // xor [CHECKSUM], rax
+  }
   a.bytes(0x8b, 0x44, 0x24, 0x10); // mov eax, [rsp+16]: the vector
   a.bytes(0x83, 0xf8, 0x01).jump("debug", 4, 0x0f, 0x84); // cmp eax, 1; je
   a.bytes(0x83, 0xf8, 0x20).jump("interrupt", 4, 0x0f, 0x83); // cmp eax, 32; jae
@@ -158,6 +165,11 @@ function handlers32(world: World): Uint8Array {
   stubs(a);
   a.label("common").bytes(0x50, 0x53);
   a.bytes(0x36, 0xff, 0x05).u32(COUNTER);
+  for (const item of [0x0c, 0x10, 0x14, 0x18]) {
+    a.bytes(0x8b, 0x44, 0x24, item); // mov eax, [esp+item]
+    a.bytes(0x36, 0xc1, 0x05).u32(CHECKSUM).bytes(7);
+    a.bytes(0x36, 0x31, 0x05).u32(CHECKSUM);
+  }
   a.bytes(0x8b, 0x44, 0x24, 0x08);
   a.bytes(0x83, 0xf8, 0x01).jump("debug", 4, 0x0f, 0x84);
   a.bytes(0x83, 0xf8, 0x20).jump("interrupt", 4, 0x0f, 0x83);

@@ -240,9 +240,7 @@ export function prologue(): void {
   i32Const(0);
   access(I64_LOAD, REGION_BASE);
   localSet(LOCAL_BASE);
-  i32Const(0);
-  access(I32_LOAD, TLB_SET);
-  localSet(LOCAL_TLB);
+  loadTlbSet();
 }
 
 /** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
@@ -285,12 +283,19 @@ export function toMemory(): void {
   localSet(LOCAL_IN_MEMORY);
 }
 
-/** After it. */
+function loadTlbSet(): void {
+  i32Const(0);
+  access(I32_LOAD, TLB_SET);
+  localSet(LOCAL_TLB);
+}
+
+/** After it. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
   i32Const(0);
   localSet(LOCAL_IN_MEMORY);
   loadRegisters();
   loadFlags();
+  loadTlbSet();
   flagKind = KIND_RAW;
 }
 

@@ -20,15 +20,15 @@ import {
   leaveLabel,
   needsAttention,
   nextOffset,
+  pushPlace,
   pushRip,
 } from "./context";
 import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { emitHandler } from "./handler";
+import { FUNCTION_BAD_TARGET } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage, branchTo, returnPoint, returnPoints } from "./region";
 import {
-  ELSE,
   END,
   I32_ADD,
   I32_AND,
@@ -48,6 +48,7 @@ import {
   TYPE_VOID,
   access,
   byte,
+  call,
   i32Const,
   i64Const,
   localGet,
@@ -183,6 +184,21 @@ function checkPage(block: u32, offset: i64): void {
   byte(END);
 }
 
+/** True if a jump to this offset may lead out of the canonical addresses: in 64-bit mode, if it leaves the page. */
+function mayNotBeCanonical(offset: i64): bool { return is64 && (offset & ~0xfff) != blockDelta; }
+
+/** As goTo(), for the target of a jump: one that is not canonical faults before the jump. */
+function jumpTo(offset: i64): void {
+  if (!mayNotBeCanonical(offset) || blockAt(offset) >= 0) {
+    goTo(offset);
+    return;
+  }
+  pushRip(offset);
+  localSet(LOCAL_RIP);
+  checkTarget();
+  branchToExit();
+}
+
 /** If the slow path asked for attention: out, to `offset`. */
 function leaveOnAttention(offset: i64): void {
   if (!needsAttention) return;
@@ -202,7 +218,7 @@ export function emitJumpIf(op: u32): bool {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  goTo(targetOffset(op));
+  jumpTo(targetOffset(op));
   leaveLabel();
   byte(END);
   goTo(nextOffset(op));
@@ -212,13 +228,18 @@ export function emitJumpIf(op: u32): bool {
 /** E9, EB. */
 export function emitJump(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
-  goTo(targetOffset(op));
+  jumpTo(targetOffset(op));
   return true;
 }
 
 /** E8. */
 export function emitCall(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
+  if (mayNotBeCanonical(targetOffset(op))) {
+    pushRip(targetOffset(op));
+    localSet(LOCAL_RIP);
+    checkTarget();
+  }
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
@@ -238,16 +259,15 @@ function pushIsCanonical(): void {
   byte(I64_EQ);
 }
 
-/** Runs `op` by its handler, which will fault, if LOCAL_RIP is no place to go. */
-function checkTarget(op: u32): void {
+/** Raises the fault of a jump if LOCAL_RIP is no place to go. What led there has been read, and is not read again. */
+function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
+  byte(I32_EQZ);
   byte(IF);
   byte(TYPE_VOID);
-  byte(ELSE);
-  enterLabel();
-  emitHandler(op);
-  leaveLabel();
+  pushPlace();
+  call(FUNCTION_BAD_TARGET);
   byte(END);
 }
 
@@ -258,7 +278,7 @@ export function emitReturn(op: u32): bool {
   readTop();
   localGet(LOCAL_A);
   localSet(LOCAL_RIP);
-  checkTarget(op);
+  checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
   if (needsAttention) {
     localGet(LOCAL_ATTENTION);
@@ -296,7 +316,7 @@ export function emitIndirect(op: u32): bool {
   if (size != stackSize() || !canRm(op, false)) return false;
   pushRm(op, size);
   localSet(LOCAL_RIP);
-  checkTarget(op);
+  checkTarget();
   if (modrmReg(op) == 2) {
     pushRip(nextOffset(op));
     localSet(LOCAL_A);

@@ -44,8 +44,6 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
-  // The block's last instruction leaves anyway.
-  if (currentIndex + 1 == blockCount) return;
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { hashSources, upToDate } from "./hash.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sources = ["cli", "emulator", "images", "tools", "assembly/state.ts", "package.json"];
+const sources = ["cli", "emulator", "images", "test/bench", "tools", "assembly/state.ts", "package.json"];
 
 /** In the bundle, too, a module's import.meta.url is its source's: it names files of the checkout relative to that. */
 const sourceUrls = {

@@ -1,0 +1,31 @@
+/** A guest as files, ready to boot in any emulator. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+  readonly memoryMiB: number;
+}
+
+/** A guest that runs in an emulator. */
+export interface Running {
+  /** Ends it at once; resolves when it is gone. */
+  end(): Promise<void>;
+}
+
+export interface Listener {
+  /** The guest wrote to its serial console. */
+  console(text: string): void;
+  /** The emulator itself ended; `message` is what it said last. */
+  ended(message: string): void;
+}
+
+/** Something that boots a guest: ours, or a peer. */
+export interface Emulator {
+  readonly name: string;
+  /** Whether it can run a 64-bit guest. */
+  readonly is64Bit: boolean;
+  /** What it is and its version, one line. @throws ConfigurationError, one line, if it is not here */
+  describe(): Promise<string>;
+  /** Starts the guest; the clock of the boot runs from the call. */
+  start(guest: GuestFiles, listener: Listener): Promise<Running>;
+}

@@ -41,6 +41,7 @@ import {
   STATISTIC_EVICTIONS,
   STATISTIC_INTERRUPTS,
   STATISTIC_REGION_ENTRIES,
+  STATISTIC_TRANSLATED_INSTRUCTIONS,
   STOP_REQUEST,
   TRANSLATE_THRESHOLD,
 } from "./state";
@@ -63,6 +64,10 @@ import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/
 
 /** Room for one decoded instruction that is run alone. */
 const single = memory.data(OP_SIZE, 8);
+
+/** INSTRUCTION_COUNT when translated code was entered that has not come back yet; NOT_ENTERED if there is none. */
+let entered: u64 = u64.MAX_VALUE;
+const NOT_ENTERED: u64 = u64.MAX_VALUE;
 
 /** Goes on: nothing that attend() saw ends the run. */
 const CONTINUE: i32 = -1;
@@ -111,7 +116,9 @@ export function run(): u32 {
       store<u64>(CODE_BASE, rip - (physical & 0xfff));
       store<u32>(BLOCK_LIMIT, 0xffffffff);
       store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
+      entered = count;
       call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
+      countTranslated();
       continue;
     }
     const heat = load<u32>(block, BLOCK_HEAT) + 1;
@@ -179,6 +186,15 @@ function recover(): void {
   const rip = load<u64>(CODE_BASE) + <u64>load<u16>(op, OP_NEXT) - <u64>load<u8>(op, OP_LENGTH);
   store<u64>(RIP, load<u32>(CODE_MODE) == MODE_64 ? rip : rip & 0xffffffff);
   store<u64>(CURRENT_OP, 0);
+  if (entered != NOT_ENTERED) countTranslated();
+}
+
+/** Translated code has come back, or was left by a fault: what it retired goes to the statistics. */
+// @ts-ignore: decorator
+@inline function countTranslated(): void {
+  const ran = load<u64>(INSTRUCTION_COUNT) - entered;
+  store<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS, load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + ran);
+  entered = NOT_ENTERED;
 }
 
 /** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF, RF. */

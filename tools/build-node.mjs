@@ -45,7 +45,11 @@ export async function buildNode(report = console.error) {
       emptyOutDir: false,
       sourcemap: true,
       rolldownOptions: {
-        input: { cli: join(root, "cli/main.ts"), start: join(root, "tools/start.ts") },
+        input: {
+          cli: join(root, "cli/main.ts"),
+          start: join(root, "tools/start.ts"),
+          "bench-v86": join(root, "test/bench/emulators/v86-node.ts"),
+        },
         output: { entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },
       },
     },

@@ -10,8 +10,6 @@ export interface Marker {
   readonly phase: string;
   /** The exit status that an END carries. */
   readonly status: number;
-  /** Milliseconds on the host's clock. */
-  readonly at: number;
 }
 
 export const marker = (kind: string, phase: string): string => `#bench ${kind} ${phase}#`;
@@ -26,14 +24,14 @@ export class MarkerReader {
   /** The console's last text, for a report of what went wrong. */
   recent = "";
 
-  /** @param at when the bytes arrived, ms */
-  feed(text: string, at: number): Marker[] {
+  /** @returns the markers that `text` completes */
+  feed(text: string): Marker[] {
     this.recent = (this.recent + text).slice(-2000);
     this.pending += text;
     const found: Marker[] = [];
     let end = 0;
     for (const match of this.pending.matchAll(PATTERN)) {
-      found.push({ kind: match[1]!, phase: match[2]!, status: Number(match[3] ?? 0), at });
+      found.push({ kind: match[1]!, phase: match[2]!, status: Number(match[3] ?? 0) });
       end = match.index + match[0].length;
     }
     this.pending = this.pending.slice(Math.max(end, this.pending.length - TAIL));

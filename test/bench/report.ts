@@ -1,4 +1,5 @@
 import type { BenchResult, Measured } from "./bench";
+import type { ClockName } from "./measure";
 
 /** The middle of the values; undefined without any. */
 export function median(values: readonly number[]): number | undefined {
@@ -9,8 +10,8 @@ export function median(values: readonly number[]): number | undefined {
 }
 
 /** Seconds of a phase in one emulator: the median of its runs; undefined if no run got through it. */
-export function phaseSeconds(measured: Measured, phase: string): number | undefined {
-  return median(measured.runs.flatMap(({ seconds }) => seconds[phase] ?? []));
+export function phaseSeconds(measured: Measured, clock: ClockName, phase: string): number | undefined {
+  return median(measured.runs.flatMap((run) => run[clock][phase] ?? []));
 }
 
 export interface Row {
@@ -38,7 +39,7 @@ export function tables(result: BenchResult): Table[] {
     const all = result.measured.filter((measured) => measured.guest === guest);
     const emulators = all.map(({ emulator }) => emulator);
     const rows = result.phases.map(({ id, title }) =>
-      row(id, title, new Map(all.map((measured) => [measured.emulator, phaseSeconds(measured, id)]))),
+      row(id, title, new Map(all.map((measured) => [measured.emulator, phaseSeconds(measured, result.clock, id)]))),
     );
     const whole = rows.filter(({ seconds }) => emulators.every((name) => seconds[name] !== undefined));
     const sums = emulators.map((name) => {

@@ -10,6 +10,8 @@ export interface GuestFiles {
 export interface Running {
   /** Ends it at once; resolves when it is gone. */
   end(): Promise<void>;
+  /** Seconds of processor time that it took so far, all its threads together; undefined where that is not known. */
+  cpuSeconds(): number | undefined;
 }
 
 export interface Listener {

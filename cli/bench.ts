@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { guestOptions } from "../images/catalog";
 import { bench, BENCH_GUESTS } from "../test/bench/bench";
+import { hypertabChromium, v86Chromium } from "../test/bench/emulators/chromium";
+import type { Emulator } from "../test/bench/emulators/emulator";
 import { hypertab } from "../test/bench/emulators/hypertab";
 import { qemu } from "../test/bench/emulators/qemu";
 import { v86 } from "../test/bench/emulators/v86";
@@ -10,7 +12,9 @@ import { UsageError } from "./errors";
 import { EXIT_FAILURE, EXIT_SUCCESS } from "./exit-codes";
 import { parse, text, wholeNumber, type Arguments } from "./options";
 
-const PEERS = [v86, qemu];
+/** All but Chromium's, which take as long again, take part unless others are named. */
+const DEFAULT_PEERS: readonly Emulator[] = [v86, qemu];
+const PEERS = [...DEFAULT_PEERS, v86Chromium, hypertabChromium];
 
 const help = `usage: hypertab bench [options]
 
@@ -19,7 +23,8 @@ guest writes to its console. Prints seconds (the median of the runs) and our tim
 
   --guests NAMES     of ${BENCH_GUESTS.map(({ name }) => name).join(", ")} (default: el6), separated by commas
   --phases LETTERS   of ${PHASES.map(({ id }) => id).join("")} (default: all); a, the boot, is always measured
-  --peers NAMES      of ${PEERS.map(({ name }) => name).join(", ")}, or none (default: all)
+  --peers NAMES      of ${PEERS.map(({ name }) => name).join(", ")}, or none 
+                     (default: ${DEFAULT_PEERS.map(({ name }) => name).join(", ")})
   --runs N           boots of each guest in each emulator, 1 to 100 (default 1)
   --memory MIB       RAM of the guests, 128 to 2048 (default 256)
   --timeout SECONDS  for one boot with all its phases, 1 to 36000 (default 600)
@@ -62,7 +67,7 @@ export async function benchCommand(argv: readonly string[], report: (line: strin
   const result = await bench({
     guests: choose("guests", names(args, "guests") ?? ["el6"], BENCH_GUESTS, ({ name }) => name),
     phases: PHASES.filter((phase) => phases.includes(phase)),
-    emulators: [hypertab, ...chosenPeers(args)],
+    emulators: chosenEmulators(args),
     runs: wholeNumber(args, "runs", { least: 1, most: 100, unit: "runs", otherwise: 1 }),
     clock,
     memoryMiB: wholeNumber(args, "memory", { least: 128, most: 2048, unit: "MiB", otherwise: 256 }),
@@ -85,9 +90,17 @@ function names(args: Arguments, option: string): string[] | undefined {
     .filter(Boolean);
 }
 
-function chosenPeers(args: Arguments): (typeof PEERS)[number][] {
+/** Ours, with the peers that were named, and ours in Chromium where it is compared with one of them. */
+function chosenEmulators(args: Arguments): Emulator[] {
+  const peers = chosenPeers(args);
+  const inChromium = peers.some(({ name, ours }) => ours === hypertabChromium.name || name === hypertabChromium.name);
+  const ours = inChromium ? [hypertab, hypertabChromium] : [hypertab];
+  return [...ours, ...peers.filter((peer) => peer !== hypertabChromium)];
+}
+
+function chosenPeers(args: Arguments): readonly Emulator[] {
   const wanted = names(args, "peers");
-  if (wanted === undefined) return PEERS;
+  if (wanted === undefined) return DEFAULT_PEERS;
   return wanted.length === 1 && wanted[0] === "none" ? [] : choose("peers", wanted, PEERS, ({ name }) => name);
 }
 

@@ -40,6 +40,8 @@ export interface BenchSettings {
 export interface Measured {
   readonly guest: string;
   readonly emulator: string;
+  /** For a peer, the emulator of ours that it is compared with. */
+  readonly ours?: string;
   readonly runs: readonly Run[];
 }
 
@@ -95,7 +97,7 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
       report(result.failure === undefined ? line : `${line} (${result.failure})`);
     }
   }
-  return able.map(({ name }) => ({ guest: guest.name, emulator: name, runs: byEmulator.get(name)! }));
+  return able.map(({ name, ours }) => ({ guest: guest.name, emulator: name, ours, runs: byEmulator.get(name)! }));
 }
 
 /** The same files for all: the guest's kernel, and its initramfs with the phases. */

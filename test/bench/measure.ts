@@ -1,4 +1,4 @@
-import type { Emulator, GuestFiles, Running } from "./emulators/emulator";
+import type { Emulator, GuestFiles, Listener, Running } from "./emulators/emulator";
 import { BEGIN, DONE, END, MarkerReader, type Marker } from "./markers";
 
 /** Which time is taken: that of the host's clock, or what the emulator's process used of the host's processors. */
@@ -23,7 +23,7 @@ export async function measure(emulator: Emulator, guest: GuestFiles, timeoutSeco
   let failedPhase: string | undefined;
   let begin: { phase: string; now: Now } | undefined;
   let running: Running | undefined = undefined;
-  const start = performance.now();
+  let start: Now = { ms: 0, cpuSeconds: undefined };
 
   const take = (phase: string, from: Now, to: Now): void => {
     wall[phase] = (to.ms - from.ms) / 1000;
@@ -31,14 +31,16 @@ export async function measure(emulator: Emulator, guest: GuestFiles, timeoutSeco
   };
   const onMarker = ({ kind, phase, status }: Marker, now: Now): void => {
     if (kind === DONE && phase === "all") settle(failedPhase);
-    else if (kind === DONE) take(phase, { ms: start, cpuSeconds: 0 }, now);
+    else if (kind === DONE) take(phase, start, now);
     else if (kind === BEGIN) begin = { phase, now };
     else if (kind === END && begin?.phase === phase) {
       if (status === 0) take(phase, begin.now, now);
       else failedPhase ??= `phase ${phase} ended with status ${status}`;
     }
   };
-  running = await emulator.start(guest, {
+  const listener: Listener = {
+    // What a browser took before it boots the guest is not the guest's; a process begins with nothing.
+    begins: () => (start = { ms: performance.now(), cpuSeconds: running?.cpuSeconds() ?? 0 }),
     console: (text) => {
       const ms = performance.now();
       const markers = reader.feed(text);
@@ -47,7 +49,12 @@ export async function measure(emulator: Emulator, guest: GuestFiles, timeoutSeco
       for (const marker of markers) onMarker(marker, now);
     },
     ended: (message) => settle(`${emulator.name} ended: ${message}`),
-  });
+  };
+  try {
+    running = await emulator.start(guest, listener);
+  } catch (error) {
+    return { wall, cpu, failure: `${emulator.name} does not start: ${String(error).replace(/\s+/g, " ")}` };
+  }
   const timeout = setTimeout(() => settle(`nothing more in ${timeoutSeconds} s`), timeoutSeconds * 1000);
   const failure = await settled;
   clearTimeout(timeout);

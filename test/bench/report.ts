@@ -26,43 +26,42 @@ export interface Row {
 export interface Table {
   readonly guest: string;
   readonly emulators: readonly string[];
+  readonly peers: readonly string[];
   readonly rows: readonly Row[];
 }
 
-/**
- * One table a guest. The last row sums the phases that all emulators got through; the first emulator is the one that
- * is compared with each of the others.
- */
+/** One table a guest. The last row sums the phases that all emulators got through. */
 export function tables(result: BenchResult): Table[] {
   const guests = [...new Set(result.measured.map(({ guest }) => guest))];
   return guests.map((guest) => {
     const all = result.measured.filter((measured) => measured.guest === guest);
     const emulators = all.map(({ emulator }) => emulator);
-    const rows = result.phases.map(({ id, title }) =>
-      row(id, title, new Map(all.map((measured) => [measured.emulator, phaseSeconds(measured, result.clock, id)]))),
-    );
+    const peers = all.filter(({ ours }) => ours !== undefined && emulators.includes(ours));
+    const row = (phase: string, title: string, seconds: Row["seconds"]): Row => {
+      const ratios = peers.map(({ emulator, ours }) => [emulator, ratio(seconds[ours!], seconds[emulator])]);
+      return { phase, title, seconds, ratios: Object.fromEntries(ratios) };
+    };
+    const rows = result.phases.map(({ id, title }) => {
+      const seconds = all.map((measured) => [measured.emulator, phaseSeconds(measured, result.clock, id)]);
+      return row(id, title, Object.fromEntries(seconds));
+    });
     const whole = rows.filter(({ seconds }) => emulators.every((name) => seconds[name] !== undefined));
     const sums = emulators.map((name) => {
       const sum = whole.reduce((total, { seconds }) => total + (seconds[name] ?? 0), 0);
-      return [name, whole.length > 0 ? sum : undefined] as const;
+      return [name, whole.length > 0 ? sum : undefined];
     });
     const which = whole.length === rows.length ? "all phases" : `phases ${whole.map(({ phase }) => phase).join(" ")}`;
-    return { guest, emulators, rows: [...rows, row("sum", which, new Map(sums))] };
+    const sumRow = row("sum", which.trim(), Object.fromEntries(sums));
+    return { guest, emulators, peers: peers.map(({ emulator }) => emulator), rows: [...rows, sumRow] };
   });
 }
 
-function row(phase: string, title: string, seconds: ReadonlyMap<string, number | undefined>): Row {
-  const [ours, ...peers] = [...seconds];
-  const ratios = peers.map(([name, time]) => {
-    const comparable = ours?.[1] !== undefined && time !== undefined && time > 0;
-    return [name, comparable ? ours[1]! / time : undefined] as const;
-  });
-  return { phase, title, seconds: Object.fromEntries(seconds), ratios: Object.fromEntries(ratios) };
+function ratio(ours: number | undefined, peer: number | undefined): number | undefined {
+  return ours === undefined || peer === undefined || peer === 0 ? undefined : ours / peer;
 }
 
 /** A table as text: a column of seconds for each emulator, and one of ratios for each peer. */
-export function formatTable({ guest, emulators, rows }: Table): string {
-  const peers = emulators.slice(1);
+export function formatTable({ guest, emulators, peers, rows }: Table): string {
   const header = ["", guest, ...emulators, ...peers.map((peer) => `x ${peer}`)];
   const number = (value: number | undefined): string => (value === undefined ? "-" : value.toFixed(2));
   const lines = rows.map(({ phase, title, seconds, ratios }) => [

@@ -15,6 +15,8 @@ export interface Running {
 }
 
 export interface Listener {
+  /** The guest boots from now on: the clock of its boot starts. */
+  begins(): void;
   /** The guest wrote to its serial console. */
   console(text: string): void;
   /** The emulator itself ended; `message` is what it said last. */
@@ -24,10 +26,12 @@ export interface Listener {
 /** Something that boots a guest: ours, or a peer. */
 export interface Emulator {
   readonly name: string;
+  /** For a peer, the name of ours that it is compared with. */
+  readonly ours?: string;
   /** Whether it can run a 64-bit guest. */
   readonly is64Bit: boolean;
   /** What it is and its version, one line. @throws ConfigurationError, one line, if it is not here */
   describe(): Promise<string>;
-  /** Starts the guest; the clock of the boot runs from the call. */
+  /** Gets ready what does not belong to the boot, then boots the guest. */
   start(guest: GuestFiles, listener: Listener): Promise<Running>;
 }

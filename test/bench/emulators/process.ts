@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { ConfigurationError } from "../../../emulator/machine-types";
+import { processorSeconds } from "./processor-time";
 import type { Listener, Running } from "./emulator";
 
 /** What is kept of an emulator's own messages. */
@@ -8,6 +8,7 @@ const MESSAGES_LENGTH = 2000;
 
 /** Runs an emulator as a process whose stdout is the guest's serial console. */
 export function startProcess(program: string, args: readonly string[], listener: Listener): Running {
+  listener.begins();
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let messages = "";
   child.stdout.setEncoding("latin1").on("data", (text: string) => listener.console(text));
@@ -29,23 +30,8 @@ export function startProcess(program: string, args: readonly string[], listener:
       child.kill("SIGKILL");
       return gone;
     },
-    cpuSeconds: () => processSeconds(child.pid),
+    cpuSeconds: () => processorSeconds(child.pid),
   };
-}
-
-/** Ticks a second of the times in /proc, on every Linux of today (USER_HZ). */
-const TICKS = 100;
-
-/** utime and stime of proc(5), which count the threads that have ended, too. */
-function processSeconds(pid: number | undefined): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name, in parentheses, may hold anything; the third field follows it.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[14 - 3]) + Number(fields[15 - 3])) / TICKS;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The first line that a program prints, for its version. @throws ConfigurationError if it cannot be run */

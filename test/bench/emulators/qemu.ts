@@ -6,6 +6,7 @@ const PROGRAM = "qemu-system-x86_64";
 /** QEMU's TCG: a native program that translates to the host's own instructions, one thread for the processor. */
 export const qemu: Emulator = {
   name: "qemu",
+  ours: "hypertab",
   is64Bit: true,
   describe: () => firstLine(PROGRAM, ["--version"]),
   start: async ({ kernel, initrd, commandLine, memoryMiB }, listener) =>

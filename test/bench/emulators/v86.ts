@@ -9,6 +9,7 @@ import type { V86Start } from "./v86-start";
 /** v86, a 32-bit PC in WebAssembly, in a Node of its own. */
 export const v86: Emulator = {
   name: "v86",
+  ours: "hypertab",
   is64Bit: false,
   describe: async () => `v86 ${v86Files().version} in Node ${process.version}`,
   start: async (guest, listener) => {

@@ -12,9 +12,11 @@ export interface Marker {
   readonly status: number;
 }
 
-export const marker = (kind: string, phase: string): string => `#bench ${kind} ${phase}#`;
+/** The text between two marks that the kernel's own messages do not have; an END carries `status`. */
+export const marker = (kind: string, phase: string, status = ""): string =>
+  `#bench ${[kind, phase, status].join(" ").trim()}#`;
 
-const PATTERN = /#bench (\w+) (\w+)#(?: (\d+))?\s/g;
+const PATTERN = /#bench (\w+) (\w+)(?: (\d+))?#/g;
 /** A marker is shorter than this; more of what came before is not kept. */
 const TAIL = 200;
 

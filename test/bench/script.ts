@@ -12,7 +12,7 @@ export function benchScript(phases: readonly Phase[]): string {
   for (const { id, setup, script } of phases) {
     if (script === undefined) continue;
     if (setup !== undefined) lines.push(setup);
-    lines.push(`echo '${marker(BEGIN, id)}'`, script, `echo "${marker(END, id)} $?"`);
+    lines.push(`echo '${marker(BEGIN, id)}'`, script, `echo "${marker(END, id, "$?")}"`);
   }
   lines.push(`echo '${marker(DONE, "all")}'`);
   return lines.join("\n") + "\n";

@@ -5,7 +5,7 @@ import { HEADER_OFFSETS } from "./format";
 import { encodeHeader } from "./header";
 import { VhdxImage } from "./image";
 import { replay } from "./log-replay";
-import { type ParentLocator } from "./parent-locator";
+import { type ParentLocator, parentName } from "./parent-locator";
 import { type ImageContent, readImage } from "./read-image";
 import { VhdxDisk } from "./vhdx-disk";
 
@@ -84,7 +84,7 @@ async function openParent(
 ): Promise<VhdxDisk | undefined> {
   const { parentLocator, logicalSectorSize } = metadata;
   if (!parentLocator) return undefined;
-  const name = parentLocator.relativePath ?? parentLocator.absoluteWin32Path ?? parentLocator.volumePath ?? "unnamed";
+  const name = parentName(parentLocator);
   verify(resolveParent !== undefined, `the VHDX file is a differencing one; its parent '${name}' is needed too`);
   verify(depth < MAX_CHAIN, `the VHDX file has more than ${MAX_CHAIN} parents, or is among them itself`);
   const file = await resolveParent(parentLocator);

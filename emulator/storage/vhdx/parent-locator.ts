@@ -86,3 +86,9 @@ export function encodeParentLocator(locator: ParentLocator): Uint8Array {
   });
   return fields.bytes;
 }
+
+/** The parent's name for messages: one line, without characters that a terminal would obey. */
+export function parentName({ relativePath, absoluteWin32Path, volumePath }: ParentLocator): string {
+  const name = relativePath ?? absoluteWin32Path ?? volumePath ?? "unnamed";
+  return name.replace(/\p{C}/gu, "?").slice(0, 200);
+}

@@ -4,6 +4,12 @@
 /** Leaves the running instruction: the host throws through all core frames and calls run() again. Never returns. */
 // @ts-ignore: decorator
 @external("host", "unwind") export declare function unwind(): void;
+/** Compiles a module of translated code at once and puts its functions into the table; the first one's index there. */
+// @ts-ignore: decorator
+@external("host", "installNow") export declare function installNow(address: u32, length: u32, count: u32): u32;
+/** Takes every translated function out of the table. */
+// @ts-ignore: decorator
+@external("host", "uninstallAll") export declare function uninstallAll(): void;
 /** Reads an I/O port; size 1, 2 or 4 bytes. */
 // @ts-ignore: decorator
 @external("host", "portRead") export declare function portRead(port: u32, size: u32): u32;

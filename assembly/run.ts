@@ -10,12 +10,16 @@ import {
   CODE_BASE,
   CODE_MODE,
   CURRENT_OP,
+  DS,
   EFLAGS,
+  ES,
   EXCEPTION_PENDING,
   EXIT_BUDGET,
   EXIT_HALT,
   EXIT_REQUEST,
   EXIT_SHUTDOWN,
+  FLAT_READ,
+  FLAT_WRITE,
   HALTED,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
@@ -26,16 +30,35 @@ import {
   NMI_PENDING,
   PENDING_DEBUG,
   RIP,
+  SHADOW_SS,
+  SEGMENTS,
+  SEGMENT_BASE,
+  SEGMENT_FLAT,
+  SEGMENT_STRIDE,
   SINGLE_STEP,
+  SS,
+  STACK_SIZE,
+  STATISTIC_EVICTIONS,
   STATISTIC_INTERRUPTS,
+  STATISTIC_REGION_ENTRIES,
   STOP_REQUEST,
+  TRANSLATE_THRESHOLD,
 } from "./state";
 import { acknowledgeInterrupt } from "./host";
-import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, findBlock, makeBlock } from "./decode/blocks";
+import {
+  BLOCK_COUNT,
+  BLOCK_HEADER,
+  BLOCK_HEAT,
+  BLOCK_TRANSLATION,
+  findBlock,
+  flushBlocks,
+  makeBlock,
+} from "./decode/blocks";
 import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
 import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
 import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
+import { ENTRY_BITS, isFull, request } from "./translate/translator";
 import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
 
 /** Room for one decoded instruction that is run alone. */
@@ -81,17 +104,45 @@ export function run(): u32 {
       step();
       continue;
     }
-    store<u32>(block, load<u32>(block, BLOCK_HEAT) + 1, BLOCK_HEAT);
     let room = limit - count;
+    const ops = load<u32>(block, BLOCK_COUNT);
+    const translation = load<u32>(block, BLOCK_TRANSLATION);
+    if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
+      store<u64>(CODE_BASE, rip - (physical & 0xfff));
+      store<u32>(BLOCK_LIMIT, 0xffffffff);
+      store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
+      call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
+      continue;
+    }
+    const heat = load<u32>(block, BLOCK_HEAT) + 1;
+    store<u32>(block, heat, BLOCK_HEAT);
+    if (heat == load<u32>(TRANSLATE_THRESHOLD)) {
+      if (isFull()) {
+        store<u64>(STATISTIC_EVICTIONS, load<u64>(STATISTIC_EVICTIONS) + 1);
+        flushBlocks();
+        continue;
+      }
+      if (!request(block)) store<u32>(block, 0, BLOCK_HEAT);
+    }
     if (load<u32>(INTERRUPT_SHADOW) != 0) {
       store<u32>(INTERRUPT_SHADOW, 0);
       room = 1;
     }
     const start = block + BLOCK_HEADER;
-    const ops = load<u32>(block, BLOCK_COUNT);
     store<u64>(CODE_BASE, rip - (physical & 0xfff));
     runBlock(start, start + (room < <u64>ops ? <u32>room : ops) * OP_SIZE, mode);
   }
+}
+
+/** True if translated 32-bit code may run: ES, SS and DS cover 4 GiB from 0, and the stack is 32 bits wide. */
+function isFlat32(): bool {
+  return isFlatSegment(ES) && isFlatSegment(SS) && isFlatSegment(DS) && load<u32>(STACK_SIZE) == 4;
+}
+
+// @ts-ignore: decorator
+@inline function isFlatSegment(segment: u32): bool {
+  const state = SEGMENTS + segment * SEGMENT_STRIDE;
+  return load<u32>(state, SEGMENT_FLAT) == (FLAT_READ | FLAT_WRITE) && load<u64>(state, SEGMENT_BASE) == 0;
 }
 
 /** Runs decoded instructions from `start` up to `end`, or to where a handler moved BLOCK_LIMIT. */
@@ -147,7 +198,7 @@ function countOne(): void {
 /** Between instructions: traps, NMI, interrupts, halt, the host's wish to stop. CONTINUE or EXIT_*. */
 function attend(): i32 {
   const shadow = load<u32>(INTERRUPT_SHADOW) != 0;
-  if (load<u32>(PENDING_DEBUG) != 0 && !shadow) {
+  if (load<u32>(PENDING_DEBUG) != 0 && load<u32>(INTERRUPT_SHADOW) != SHADOW_SS) {
     deliverPendingDebug();
     store<u32>(HALTED, 0);
     countOne();

@@ -49,8 +49,10 @@ export const CODE_MODE: u32 = 0x4b8;
 export const STACK_SIZE: u32 = 0x4bc;
 /** u32, 1 if code runs one instruction at a time: TF, breakpoints, a CS that is not flat, interrupt shadow. */
 export const SINGLE_STEP: u32 = 0x4c0;
-/** u32, 1 for one instruction after STI or a load of SS. */
+/** u32, for one instruction after STI (SHADOW_STI) or a load of SS (SHADOW_SS, which holds debug traps off too). */
 export const INTERRUPT_SHADOW: u32 = 0x4c4;
+export const SHADOW_STI: u32 = 1;
+export const SHADOW_SS: u32 = 2;
 /** u32, host sets to 1 while the local APIC (or the PIC) has an interrupt for this processor. */
 export const INTERRUPT_PENDING: u32 = 0x4c8;
 /** u32, host sets to 1 for a non-maskable interrupt; the core clears it as it takes it. */
@@ -182,8 +184,20 @@ export const STATISTIC_CODE_WRITES: u32 = 0xa90;
 export const STATISTIC_TLB_FILLS: u32 = 0xa98;
 export const STATISTIC_EXCEPTIONS: u32 = 0xaa0;
 export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
-/** First byte after the state. */
+/** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
+/** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
+export const TRANSLATE_THRESHOLD: u32 = 0xb00;
+/** u32, functions of translated code that are alive. */
+export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
+/** u32, 1: translate in the midst of the run instead of when the host asks; for tests. */
+export const TRANSLATE_AT_ONCE: u32 = 0xb30;
+/** u64, since the start. */
+export const STATISTIC_REGIONS: u32 = 0xb08;
+export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;
+export const STATISTIC_REGION_ENTRIES: u32 = 0xb18;
+export const STATISTIC_TRANSLATED_INSTRUCTIONS: u32 = 0xb20;
+export const STATISTIC_EVICTIONS: u32 = 0xb28;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */

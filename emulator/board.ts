@@ -50,8 +50,7 @@ export class Board {
     const { processor } = this;
     const { memory } = processor;
     processor.setPageKind(VGA_MEMORY, VGA_MEMORY_END - VGA_MEMORY, PAGE_NONE);
-    this.clock =
-      time === "real" ? new RealClock(epochMs) : new VirtualClock(epochMs, () => processor.instructionCount);
+    this.clock = time === "real" ? new RealClock(epochMs) : new VirtualClock(epochMs, () => processor.instructionCount);
     this.timers = new TimerQueue(this.clock);
     this.chipset = new Chipset({
       ports,
@@ -137,7 +136,7 @@ export class Board {
 
   private hypercall(): boolean {
     const { processor } = this;
-    return this.hypervisor.hypercall(new ProcessorRegisters(processor), processor.longMode);
+    return this.hypervisor.hypercall(new ProcessorRegisters(processor), processor.is64BitMode);
   }
 }
 

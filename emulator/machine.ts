@@ -65,7 +65,10 @@ export class Machine {
       afterRun: () => this.afterRun(),
       afterSlice: () => this.flush(),
       onFailure: (error) =>
-        this.finish({ kind: "failure", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+        this.finish({
+          kind: "failure",
+          message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        }),
     });
     this.load();
   }

@@ -71,6 +71,7 @@ export class Runner {
     try {
       while (this.running) {
         const wait = this.slice();
+        this.processor.compileQueued();
         this.hooks.afterSlice();
         if (this.running) await this.rest(wait);
       }

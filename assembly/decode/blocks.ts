@@ -7,7 +7,6 @@ import {
   BLOCK_HASH,
   BLOCK_HASH_ENTRIES,
   BLOCK_LIMIT,
-  BLOCK_START,
   CODE_ARENA,
   CODE_ARENA_END,
   PAGE_BLOCKS,
@@ -19,6 +18,7 @@ import {
   STATISTIC_BLOCK_FLUSHES,
 } from "../state";
 import { tlbProtectPage } from "../memory/tlb";
+import { dropTranslations, forgetPage } from "../translate/translator";
 import { DECODE_ENDS, DECODE_MORE, decode } from "./decoder";
 import { OP_LENGTH, OP_SIZE } from "./instruction";
 
@@ -36,6 +36,8 @@ export const BLOCK_PAGE_NEXT: u32 = 16;
 export const BLOCK_HASH_NEXT: u32 = 20;
 /** u32, times run: for the choice of what to translate. */
 export const BLOCK_HEAT: u32 = 24;
+/** u32, function in the table << 8 | entry, of the translation that begins here; 0 if none. */
+export const BLOCK_TRANSLATION: u32 = 28;
 export const BLOCK_HEADER: u32 = 32;
 
 const MAX_OPS: u32 = 64;
@@ -85,6 +87,7 @@ export function makeBlock(physical: u32, mode: u32): u32 {
   store<u32>(block, count, BLOCK_COUNT);
   store<u32>(block, min(offset, 0x1000) - start, BLOCK_BYTES);
   store<u32>(block, 0, BLOCK_HEAT);
+  store<u32>(block, 0, BLOCK_TRANSLATION);
   const head = bucket(physical, mode);
   store<u32>(block, load<u32>(head), BLOCK_HASH_NEXT);
   store<u32>(head, block);
@@ -122,6 +125,9 @@ export function invalidateCode(physical: u32, length: u32): void {
 }
 
 function invalidateInPage(page: u32, start: u32, end: u32): void {
+  // What runs may be of this page, interpreted or translated: it ends after the running instruction.
+  store<u32>(BLOCK_LIMIT, 0);
+  forgetPage(page);
   let left: u64 = 0;
   let link = PAGE_BLOCKS + (page << 2);
   let block = load<u32>(link);
@@ -134,6 +140,9 @@ function invalidateInPage(page: u32, start: u32, end: u32): void {
       forget(block);
     } else {
       left |= granules(blockStart, bytes);
+      // A translation may hold code of any block of its page.
+      store<u32>(block, 0, BLOCK_TRANSLATION);
+      store<u32>(block, 0, BLOCK_HEAT);
       link = block + BLOCK_PAGE_NEXT;
     }
     block = next;
@@ -146,7 +155,6 @@ function forget(block: u32): void {
   let link = bucket(load<u32>(block, BLOCK_PHYSICAL), load<u32>(block, BLOCK_MODE));
   while (load<u32>(link) != block) link = load<u32>(link) + BLOCK_HASH_NEXT;
   store<u32>(link, load<u32>(block, BLOCK_HASH_NEXT));
-  if (load<u32>(BLOCK_START) == block + BLOCK_HEADER) store<u32>(BLOCK_LIMIT, 0);
 }
 
 /** Forgets all blocks. Only between blocks: the running one would be overwritten. */
@@ -157,6 +165,7 @@ export function flushBlocks(): void {
     store<u64>(PAGE_CODE + (page << 3), 0);
     block += BLOCK_HEADER + load<u32>(block, BLOCK_COUNT) * OP_SIZE;
   }
+  dropTranslations();
   memory.fill(BLOCK_HASH, 0, BLOCK_HASH_ENTRIES << 2);
   arena = CODE_ARENA;
   store<u64>(STATISTIC_BLOCK_FLUSHES, load<u64>(STATISTIC_BLOCK_FLUSHES) + 1);

@@ -20,7 +20,7 @@ import { EXCEPTION_GP, raiseWithCode } from "../system/exceptions";
 import { addressSize } from "./address";
 import { condition, getZF } from "./flags";
 import { getRm } from "./operands";
-import { peek, push, setStackPointer, stackPointer } from "./stack";
+import { peek, push, release } from "./stack";
 
 /** Cuts a target to the operand size and checks that code may run there. */
 // @ts-ignore: decorator
@@ -87,20 +87,21 @@ function callIndirect<T>(op: u32): void {
 
 function ret<T>(_op: u32): void {
   const to = target<T>(<u64>peek<T>(0));
-  setStackPointer(stackPointer() + sizeof<T>());
+  release<T>(sizeof<T>());
   store<u64>(RIP, to);
 }
 
 function retImmediate<T>(op: u32): void {
   const to = target<T>(<u64>peek<T>(0));
-  setStackPointer(stackPointer() + sizeof<T>() + (immediate(op) & 0xffff));
+  release<T>(sizeof<T>() + <u32>(immediate(op) & 0xffff));
   store<u64>(RIP, to);
 }
 
 /** The count register by address size, 1 less. */
 function countDown(op: u32): u64 {
   const size = addressSize(op);
-  return size == 8 ? load<u64>(RCX) - 1 : size == 4 ? <u64>(load<u32>(RCX) - 1) : <u64>((load<u16>(RCX) - 1) & 0xffff);
+  const count = load<u64>(RCX) - 1;
+  return size == 8 ? count : size == 4 ? count & 0xffffffff : count & 0xffff;
 }
 
 /** LOOPNE, LOOPE, LOOP. */

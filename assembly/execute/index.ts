@@ -3,6 +3,7 @@
 import { registerArithmetic } from "./arithmetic";
 import { registerBcd } from "./bcd";
 import { registerBits } from "./bits";
+import { registerBound } from "./bound";
 import { registerConditional } from "./conditional";
 import { registerControl } from "./control";
 import { registerData } from "./data";
@@ -19,6 +20,7 @@ export function registerInstructions(): void {
   registerArithmetic();
   registerBcd();
   registerBits();
+  registerBound();
   registerConditional();
   registerControl();
   registerData();

@@ -121,7 +121,8 @@ function loadFlags(value: u32, size: u32): void {
   const level = <u32>(immediate(op) >> 16) & 31;
   let pointer = stackPointer() - sizeof<T>();
   write<T>(stackAddress(pointer, sizeof<T>(), true), load<T>(RBP));
-  const frame = pointer;
+  // FrameTemp is ESP: on a 16-bit stack its upper half does not take part in the push.
+  const frame = load<u32>(STACK_SIZE) == 2 ? (load<u64>(RSP) & ~0xffff) | (pointer & 0xffff) : pointer;
   if (level > 0) {
     let outer = load<u64>(RBP);
     for (let n: u32 = 1; n < level; n++) {
@@ -142,6 +143,12 @@ function loadFlags(value: u32, size: u32): void {
 
 // @ts-ignore: decorator
 @inline function leave<T>(_op: u32): void {
+  if (sizeof<T>() == 8) {
+    const top = load<u64>(RBP);
+    store<u64>(RBP, read<u64>(top));
+    store<u64>(RSP, top + 8);
+    return;
+  }
   const size = load<u32>(STACK_SIZE);
   const frame = size == 8 ? load<u64>(RBP) : size == 4 ? <u64>load<u32>(RBP) : <u64>load<u16>(RBP);
   const value = read<T>(stackAddress(frame, sizeof<T>(), false));

@@ -29,9 +29,17 @@ import { segmentAddress } from "./address";
   return segmentAddress(SS, offset, size, isWrite);
 }
 
+// Operands of eight bytes exist in 64-bit mode only, where the stack is flat and RSP is used whole.
+
 /** Pushes a T. */
 // @ts-ignore: decorator
 @inline export function push<T>(value: T): void {
+  if (sizeof<T>() == 8) {
+    const top = load<u64>(RSP) - 8;
+    write<T>(top, value);
+    store<u64>(RSP, top);
+    return;
+  }
   const pointer = stackPointer() - sizeof<T>();
   write<T>(stackAddress(pointer, sizeof<T>(), true), value);
   setStackPointer(pointer);
@@ -40,13 +48,21 @@ import { segmentAddress } from "./address";
 /** Reads a T at `distance` bytes above the top of the stack. */
 // @ts-ignore: decorator
 @inline export function peek<T>(distance: u32): T {
+  if (sizeof<T>() == 8) return read<T>(load<u64>(RSP) + distance);
   return read<T>(stackAddress(stackPointer() + distance, sizeof<T>(), false));
+}
+
+/** Moves the stack pointer up by `bytes`, for an instruction whose operand is a T. */
+// @ts-ignore: decorator
+@inline export function release<T>(bytes: u32): void {
+  if (sizeof<T>() == 8) store<u64>(RSP, load<u64>(RSP) + bytes);
+  else setStackPointer(stackPointer() + bytes);
 }
 
 /** Pops a T. */
 // @ts-ignore: decorator
 @inline export function pop<T>(): T {
   const value = peek<T>(0);
-  setStackPointer(stackPointer() + sizeof<T>());
+  release<T>(sizeof<T>());
   return value;
 }

@@ -5,14 +5,17 @@
 // though not in the shadow of a load of SS.
 
 import {
+  BLOCK_LIMIT,
   CR4,
   CS,
   DR,
   EFLAGS,
   EXCEPTION_DELIVERING,
+  INTERRUPT_SHADOW,
   PENDING_DEBUG,
   RIP,
   SEGMENT_BASE,
+  SHADOW_SS,
 } from "../state";
 import { RF, TF } from "../execute/flags";
 import { segmentState } from "../execute/address";
@@ -40,6 +43,12 @@ let resumeRip: u64 = 0;
 
 /** INT n and event delivery clear TF: no single-step trap after them. */
 export function endSingleStep(): void { stepping = false; }
+/** SYSCALL and SYSRET: whether they trap depends on TF after them, so that a kernel that masks TF is not stepped into
+ * and user code is stepped over its system call. */
+export function stepByNewFlags(): void {
+  stepping = false;
+  if ((load<u32>(EFLAGS) & TF) != 0) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | DR6_BS);
+}
 /** An instruction loaded RF: it holds for the next instruction. It matters only to breakpoints on code. */
 export function keepResumeFlag(): void {
   resuming = false;
@@ -54,6 +63,14 @@ function setCause(bits: u32): void {
 /** What every debug exception does as it is delivered: general detect goes off, so that its handler may use DRs. */
 export function enterDebugHandler(): void {
   store<u64>(DR7, load<u64>(DR7) & ~DR7_GD);
+}
+
+/** INT1 takes along what waits: a breakpoint that a load of SS met just before. */
+export function joinPendingDebug(): void {
+  const bits = load<u32>(PENDING_DEBUG);
+  if (bits == 0) return;
+  store<u32>(PENDING_DEBUG, 0);
+  setCause(bits);
 }
 
 /** Raises #DB as a fault. Never returns. */
@@ -92,7 +109,10 @@ export function finishStep(): void {
   // A string instruction that goes on keeps RF.
   if (resuming && load<u64>(RIP) != resumeRip) store<u32>(EFLAGS, load<u32>(EFLAGS) & ~RF);
   resuming = false;
-  if (stepping) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | DR6_BS);
+  // A load of SS suppresses its own single-step trap; breakpoints that it met wait for the next instruction.
+  if (stepping && load<u32>(INTERRUPT_SHADOW) != SHADOW_SS) {
+    store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | DR6_BS);
+  }
   stepping = false;
 }
 
@@ -111,5 +131,7 @@ export function deliverPendingDebug(): void {
 export function checkPortBreakpoints(port: u32, size: u32): void {
   if ((load<u32>(DR7) & 0xff) == 0 || (load<u64>(CR4) & CR4_DE) == 0) return;
   const matched = matchBreakpoints(port, size, BREAK_IO);
-  if (matched != 0) store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | matched);
+  if (matched == 0) return;
+  store<u32>(PENDING_DEBUG, load<u32>(PENDING_DEBUG) | matched);
+  store<u32>(BLOCK_LIMIT, 0);
 }

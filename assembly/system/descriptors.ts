@@ -13,7 +13,6 @@ import {
   SEGMENT_LIMIT,
   SEGMENT_NULL,
   SEGMENT_SELECTOR,
-  SEGMENT_STRIDE,
 } from "../state";
 import { segmentState } from "../execute/address";
 import { raiseWithCode } from "./exceptions";
@@ -152,5 +151,8 @@ export function fillVirtual8086(image: u32, selector: u32): void {
 /** Puts an image into a segment register. The caller calls updateMode() where that is CS or SS. */
 // @ts-ignore: decorator
 @inline export function commitSegment(segment: u32, image: u32): void {
-  memory.copy(segmentState(segment), image, SEGMENT_STRIDE);
+  const state = segmentState(segment);
+  // SEGMENT_STRIDE is 32.
+  v128.store(state, v128.load(image));
+  v128.store(state, v128.load(image, 16), 16);
 }

@@ -19,7 +19,7 @@ import {
   SS,
 } from "../state";
 import { nextRip, operandWidth } from "../decode/instruction";
-import { ENDS, JUMPS, ONE, define } from "../decode/tables";
+import { ENDS, JUMPS, ONE, STACK, define } from "../decode/tables";
 import { AC, DF, ID, IF, IOPL, NT, RF, STATUS_FLAGS, TF, VIF, VIP, VM, setStatusFlags } from "../execute/flags";
 import { segmentState } from "../execute/address";
 import { peek, setStackPointer, stackPointer } from "../execute/stack";
@@ -126,5 +126,5 @@ function iretToVirtual8086(rip: u32, codeSelector: u32, flags: u32): void {
 }
 
 export function registerInterruptReturn(): void {
-  define(ONE | 0xcf, ENDS | JUMPS, iret);
+  define(ONE | 0xcf, STACK | ENDS | JUMPS, iret);
 }

@@ -101,6 +101,7 @@ export function tlbSetOf(cpl: u32): u32 {
 /** True if DR7 enables a breakpoint on instruction execution (R/W bits 00). */
 export function hasCodeBreakpoint(): bool {
   const dr7 = <u32>load<u64>(DR + 56);
+  if ((dr7 & 0xff) == 0) return false;
   for (let n: u32 = 0; n < 4; n++) {
     if (((dr7 >> (n * 2)) & 3) != 0 && ((dr7 >> (16 + n * 4)) & 3) == 0) return true;
   }

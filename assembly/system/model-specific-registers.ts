@@ -66,16 +66,28 @@ const MTRR_VARIABLE: u32 = 16;
 /** Where in MSR_MTRR the fixed and the variable ranges lie. */
 const MTRR_FIXED_SLOT: u32 = 1;
 const MTRR_VARIABLE_SLOT: u32 = 12;
-/** An interpreter does not speculate: not vulnerable to Meltdown, L1TF, SSB, MDS, page-size-change MCE, TAA, SBDR, FBSDP,
- * PSDP. */
+/** An interpreter does not speculate on the guest's behalf: RDCL_NO, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO,
+ * IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, GDS_NO, RFDS_NO, ITS_NO. */
 const ARCH_CAPABILITIES: u64 =
-  (1 << 0) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 8) | (1 << 13) | (1 << 14) | (1 << 15);
+  (1 << 0) |
+  (1 << 3) |
+  (1 << 4) |
+  (1 << 5) |
+  (1 << 6) |
+  (1 << 8) |
+  (1 << 13) |
+  (1 << 14) |
+  (1 << 15) |
+  (1 << 20) |
+  (1 << 26) |
+  (1 << 27) |
+  ((<u64>1) << 62);
 /** Branch trace store and precise event sampling are unavailable. */
 const MISC_ENABLE_FIXED: u64 = (1 << 11) | (1 << 12);
 /** Fast strings, thermal monitor, performance monitoring, EIST, MONITOR, limit CPUID, XD disable may be stored; none has
  * an effect but the last two are kept 0. */
 const MISC_ENABLE_WRITABLE: u64 = (1 << 0) | (1 << 3) | (1 << 7) | (1 << 16);
-const PHYSICAL_MASK: u64 = (1 << PHYSICAL_BITS) - 1;
+const PHYSICAL_MASK: u64 = ((<u64>1) << PHYSICAL_BITS) - 1;
 
 function fail(): void { raiseWithCode(EXCEPTION_GP, 0); }
 

@@ -1,11 +1,11 @@
 // Instructions of the system that are one step each: HLT, CLI, STI, INVLPG, INVD, WBINVD, the register forms of 0F 01,
 // and the opcodes defined to be undefined.
 
-import { CODE_MODE, CPL, CR0, EFLAGS, HALTED, INTERRUPT_SHADOW, MODE_64 } from "../state";
+import { CODE_MODE, CPL, CR0, EFLAGS, FS, HALTED, INTERRUPT_SHADOW, MODE_64, SEGMENT_BASE, SHADOW_STI } from "../state";
 import { modrm } from "../decode/instruction";
 import { ENDS, FORM_MEMORY, FORM_REGISTER, MODRM, ONE, TWO, define, defineForm } from "../decode/tables";
 import { AC, IF, IOPL } from "../execute/flags";
-import { effectiveOffset, linearAddress, operandSegment } from "../execute/address";
+import { effectiveOffset, operandSegment, segmentState } from "../execute/address";
 import { hypercall } from "../host";
 import { isCanonical } from "../memory/slow";
 import { tlbInvalidate } from "../memory/tlb";
@@ -38,15 +38,22 @@ function cli(op: u32): void {
 function sti(op: u32): void {
   requireIoPrivilege();
   const eflags = load<u32>(EFLAGS);
-  if ((eflags & IF) == 0) store<u32>(INTERRUPT_SHADOW, 1);
+  if ((eflags & IF) == 0) store<u32>(INTERRUPT_SHADOW, SHADOW_STI);
   store<u32>(EFLAGS, eflags | IF);
 }
 
 function invlpg(op: u32): void {
   requirePrivilege0();
-  const address = linearAddress(operandSegment(op), effectiveOffset(op), 1, false);
+  // The segment's base counts, its limit does not.
+  const offset = effectiveOffset(op);
+  const base = load<u64>(segmentState(operandSegment(op)), SEGMENT_BASE);
+  if (load<u32>(CODE_MODE) != MODE_64) {
+    tlbInvalidate((base + offset) & 0xffffffff);
+    return;
+  }
+  const address = operandSegment(op) >= FS ? base + offset : offset;
   // Of an address that is not canonical nothing is cached.
-  if (load<u32>(CODE_MODE) != MODE_64 || isCanonical(address)) tlbInvalidate(address);
+  if (isCanonical(address)) tlbInvalidate(address);
 }
 
 /** INVD and WBINVD: memory is coherent already. */

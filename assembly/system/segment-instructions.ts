@@ -18,6 +18,7 @@ import {
   PROTECTED,
   RSP,
   SEGMENT_BASE,
+  SHADOW_SS,
   SS,
   TR,
 } from "../state";
@@ -31,13 +32,14 @@ import {
   NO64,
   ONE,
   PP_F3,
+  STACK,
   TWO,
   define,
   defineForm,
   defineGroup,
   definePrefixedForm,
 } from "../decode/tables";
-import { getReg, getRm, getRmForModify, setReg, setRm, setRmModified, storeRegister } from "../execute/operands";
+import { getReg, getRm, setReg, setRm, storeRegister } from "../execute/operands";
 import { operandAddress, segmentState } from "../execute/address";
 import { peek, push, setStackPointer, stackPointer } from "../execute/stack";
 import { movsxd } from "../execute/data";
@@ -63,7 +65,7 @@ import { loadLdtr, loadSegment, loadTr, selectorOf } from "./segments";
 import { readTable } from "./privileged-memory";
 
 /** A load of SS holds off interrupts and debug traps for one instruction. SDM volume 3, 7.8.3. */
-function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, 1); }
+function loadedStackSegment(): void { store<u32>(INTERRUPT_SHADOW, SHADOW_SS); }
 
 /** Stores a selector: memory takes 16 bits, a register the operand size, zero-extended. */
 function storeSelector(op: u32, selector: u32): void {
@@ -204,10 +206,11 @@ function arpl(op: u32): void {
     return;
   }
   requireProtected();
-  const target = getRmForModify<u16>(op);
+  const target = getRm<u16>(op);
   const source = getReg<u16>(op);
   const adjust = (target & 3) < (source & 3);
-  setRmModified<u16>(op, adjust ? (target & 0xfffc) | (source & 3) : target);
+  // Memory that stays as it is need not be writable.
+  if (adjust) setRm<u16>(op, (target & 0xfffc) | (source & 3));
   setZF(u32(adjust));
 }
 
@@ -299,17 +302,17 @@ export function registerSegments(): void {
     if (reg == SS) defineGroup(ONE | 0x8e, reg, MODRM | ENDS, movToStackSegment);
     else if (reg != 1) defineGroup(ONE | 0x8e, reg, MODRM, movToSegment);
   }
-  define(ONE | 0x06, NO64, pushEs);
-  define(ONE | 0x0e, NO64, pushCs);
-  define(ONE | 0x16, NO64, pushSs);
-  define(ONE | 0x1e, NO64, pushDs);
-  define(ONE | 0x07, NO64, popEs);
-  define(ONE | 0x17, NO64 | ENDS, popSs);
-  define(ONE | 0x1f, NO64, popDs);
-  define(TWO | 0xa0, DEFAULT64, pushFs);
-  define(TWO | 0xa8, DEFAULT64, pushGs);
-  define(TWO | 0xa1, DEFAULT64, popFs);
-  define(TWO | 0xa9, DEFAULT64, popGs);
+  define(ONE | 0x06, STACK | NO64, pushEs);
+  define(ONE | 0x0e, STACK | NO64, pushCs);
+  define(ONE | 0x16, STACK | NO64, pushSs);
+  define(ONE | 0x1e, STACK | NO64, pushDs);
+  define(ONE | 0x07, STACK | NO64, popEs);
+  define(ONE | 0x17, STACK | NO64 | ENDS, popSs);
+  define(ONE | 0x1f, STACK | NO64, popDs);
+  define(TWO | 0xa0, STACK | DEFAULT64, pushFs);
+  define(TWO | 0xa8, STACK | DEFAULT64, pushGs);
+  define(TWO | 0xa1, STACK | DEFAULT64, popFs);
+  define(TWO | 0xa9, STACK | DEFAULT64, popGs);
   for (let reg: u32 = 0; reg < 8; reg++) {
     defineForm(ONE | 0xc4, reg, FORM_MEMORY, MODRM | NO64, les);
     defineForm(ONE | 0xc5, reg, FORM_MEMORY, MODRM | NO64, lds);

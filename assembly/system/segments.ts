@@ -11,6 +11,7 @@ import {
   MODE_64,
   PROTECTED,
   SEGMENT_ATTRIBUTES,
+  SEGMENT_BASE,
   SEGMENT_LIMIT,
   SEGMENT_NULL,
   SEGMENT_SELECTOR,
@@ -117,7 +118,8 @@ export function checkDataSegment(target: u32, selector: u32, vector: u32): void 
   fillFromDescriptor(target, selector, setAccessed(selector, raw));
 }
 
-/** After a return to an outer level: data segments that it may not see become null. SDM volume 3, 6.8.6. */
+/** After a return to an outer level: data segments that it may not see become null. Their bases stay, which 64-bit
+ * code can tell. SDM volume 3, 6.8.6. */
 export function dropInnerSegments(cpl: u32): void {
   for (let segment: u32 = 0; segment <= GS; segment++) {
     if (segment == CS || segment == SS) continue;
@@ -126,7 +128,10 @@ export function dropInnerSegments(cpl: u32): void {
     if (load<u32>(state, SEGMENT_NULL) != 0) continue;
     const attributes = load<u32>(state, SEGMENT_ATTRIBUTES);
     const conforming = (attributes & TYPE_CODE) != 0 && isConforming(attributes);
-    if (!conforming && dplOf(attributes) < cpl) fillNull(state, 0);
+    if (conforming || dplOf(attributes) >= cpl) continue;
+    const base = load<u64>(state, SEGMENT_BASE);
+    fillNull(state, 0);
+    store<u64>(state, base, SEGMENT_BASE);
   }
 }
 

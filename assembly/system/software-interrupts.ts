@@ -5,6 +5,7 @@ import { immediate, nextRip } from "../decode/instruction";
 import { ENDS, IMM8U, JUMPS, NO64, ONE, define } from "../decode/tables";
 import { IOPL, VM, getOF } from "../execute/flags";
 import { EXCEPTION_BP, EXCEPTION_DB, EXCEPTION_GP, EXCEPTION_OF, raiseWithCode } from "./exceptions";
+import { joinPendingDebug } from "./debug";
 import { EVENT_SOFTWARE, EVENT_TRAP, deliver } from "./interrupts";
 
 /** INT n: in virtual-8086 mode only with IOPL 3. */
@@ -21,8 +22,11 @@ function into(op: u32): void {
   else store<u64>(RIP, nextRip(op));
 }
 
-/** INT1 (ICEBP): #DB as hardware raises it, without a check of the gate's DPL; DR6 stays. */
-function int1(op: u32): void { deliver(EXCEPTION_DB, EVENT_TRAP, false, 0, nextRip(op)); }
+/** INT1 (ICEBP): #DB as hardware raises it, without a check of the gate's DPL; of itself it leaves DR6. */
+function int1(op: u32): void {
+  joinPendingDebug();
+  deliver(EXCEPTION_DB, EVENT_TRAP, false, 0, nextRip(op));
+}
 
 export function registerSoftwareInterrupts(): void {
   define(ONE | 0xcd, IMM8U | ENDS | JUMPS, intN);

@@ -29,6 +29,7 @@ import { IF, RF, STATUS_FLAGS, VM, getFlags, setStatusFlags } from "../execute/f
 import { segmentState } from "../execute/address";
 import { isCanonical } from "../memory/slow";
 import { EXCEPTION_GP, EXCEPTION_UD, raise, raiseWithCode } from "./exceptions";
+import { stepByNewFlags } from "./debug";
 import { CR0_PE, EFER_SCE, updateMode } from "./mode";
 import { ATTRIBUTE_DB, ATTRIBUTE_G, ATTRIBUTE_L, fillImage } from "./descriptors";
 
@@ -60,6 +61,7 @@ function syscall(op: u32): void {
   const selector = <u32>(load<u64>(MSR_STAR) >> 32) & 0xffff;
   loadFlat(selector, 0, true, selector + 8);
   updateMode();
+  stepByNewFlags();
 }
 
 function sysret(op: u32): void {
@@ -76,6 +78,7 @@ function sysret(op: u32): void {
   store<u32>(EFLAGS, (flags & ~STATUS_FLAGS) | 2);
   if (!long) store<u64>(RSP, load<u64>(RSP) & 0xffffffff);
   updateMode();
+  stepByNewFlags();
 }
 
 /** The selector in IA32_SYSENTER_CS; #GP(0) where SYSENTER and SYSEXIT are off. */

@@ -20,6 +20,7 @@ import {
   MODRM,
   NO64,
   ONE,
+  STACK,
   define,
   defineForm,
 } from "../decode/tables";
@@ -198,10 +199,10 @@ function retFar(op: u32): void { returnFar(op, 0); }
 function retFarRelease(op: u32): void { returnFar(op, <u32>immediate(op) & 0xffff); }
 
 export function registerTransfers(): void {
-  define(ONE | 0x9a, IMMFAR | NO64 | ENDS | JUMPS, callImmediate);
+  define(ONE | 0x9a, IMMFAR | STACK | NO64 | ENDS | JUMPS, callImmediate);
   define(ONE | 0xea, IMMFAR | NO64 | ENDS | JUMPS, jumpImmediate);
-  define(ONE | 0xca, IMM16 | ENDS | JUMPS, retFarRelease);
-  define(ONE | 0xcb, ENDS | JUMPS, retFar);
+  define(ONE | 0xca, IMM16 | STACK | ENDS | JUMPS, retFarRelease);
+  define(ONE | 0xcb, STACK | ENDS | JUMPS, retFar);
   defineForm(ONE | 0xff, 3, FORM_MEMORY, MODRM | ENDS | JUMPS, callIndirect);
   defineForm(ONE | 0xff, 5, FORM_MEMORY, MODRM | ENDS | JUMPS, jumpIndirect);
 }

@@ -1,20 +1,12 @@
+import { PM1A_CNT_BLK, PM1A_EVT_BLK, PM_TMR_BLK, SLP_TYP_S5 } from "../boot/acpi/platform";
 import type { Log } from "../log";
 import type { Clock, Timer, TimerQueue } from "../time/clock";
 import type { InterruptLine, PortBus, PortDevice } from "./bus";
 import { ticksAt, timeOfTick } from "./ticks";
 
-/** I/O ports of the fixed ACPI registers; the FADT points to them (ACPI 6.5, 4.8.3). */
-export const PM1A_EVT_BLK = 0x400;
-export const PM1_EVT_LEN = 4;
-export const PM1A_CNT_BLK = 0x404;
-export const PM1_CNT_LEN = 2;
-export const PM_TMR_BLK = 0x408;
-export const PM_TMR_LEN = 4;
-/** The PM timer counts 32 bits: FADT flag TMR_VAL_EXT. */
+const PM_TMR_LEN = 4;
+/** Hz of the PM timer; it counts 32 bits: FADT flag TMR_VAL_EXT. */
 export const PM_TIMER_FREQUENCY = 3_579_545;
-export const SCI_IRQ = 9;
-/** SLP_TYP of \_S5 (soft off), as on a PIIX4. */
-export const SLP_TYP_S5 = 0;
 
 const TMR_STS = 1 << 0;
 const GBL_STS = 1 << 5;
@@ -27,7 +19,7 @@ const SLP_EN = 1 << 13;
 /** TMR_STS is set whenever bit 31 of the timer changes. */
 const HALF_RANGE = 0x80000000;
 
-/** PM1a event and control blocks and the PM timer. ACPI mode is always on: the FADT's SMI_CMD is 0. */
+/** PM1a event and control blocks and the PM timer (ACPI 6.5, 4.8.3), where the FADT says. ACPI mode is always on: the FADT's SMI_CMD is 0. */
 export class AcpiPm implements PortDevice {
   private readonly timer: Timer;
   private status = 0;

@@ -1,7 +1,8 @@
+import { SCI_INT } from "../boot/acpi/platform";
 import type { VectorSink } from "../hyperv/interfaces";
 import type { Log } from "../log";
 import type { Clock, TimerQueue } from "../time/clock";
-import { AcpiPm, SCI_IRQ } from "./acpi-pm";
+import { AcpiPm } from "./acpi-pm";
 import type { InterruptLine, MmioBus, PortBus } from "./bus";
 import { I8042 } from "./i8042";
 import { IoApic } from "./ioapic";
@@ -91,7 +92,7 @@ export class Chipset implements VectorSink {
     });
     this.pit = new Pit(ports, clock, timers, this.irqLine(0));
     this.rtc = new Rtc(ports, clock, timers, this.irqLine(8), () => options.epochMs(), options.memorySize);
-    this.acpi = new AcpiPm(ports, clock, timers, this.irqLine(SCI_IRQ), () => this.power({ kind: "power-off" }), log);
+    this.acpi = new AcpiPm(ports, clock, timers, this.irqLine(SCI_INT), () => this.power({ kind: "power-off" }), log);
     this.uart = new Uart(ports, clock, timers, this.irqLine(4), COM1, (byte) => options.onSerial(byte));
     const reset = (): void => this.power({ kind: "reset" });
     this.keyboardController = new I8042(ports, this.irqLine(1), this.irqLine(12), reset);

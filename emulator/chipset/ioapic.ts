@@ -1,6 +1,6 @@
+import { IO_APIC_BASE } from "../boot/acpi/platform";
 import type { MmioBus, MmioDevice } from "./bus";
 
-export const IOAPIC_BASE = 0xfec00000;
 export const IOAPIC_PINS = 24;
 
 // Register indices (Intel 82093AA data sheet, order 290566)
@@ -52,7 +52,7 @@ export class IoApic implements MmioDevice {
     private readonly onExtInt: (asserted: boolean) => void,
   ) {
     this.reset();
-    mmio.register(IOAPIC_BASE, 0x1000, this);
+    mmio.register(IO_APIC_BASE, 0x1000, this);
   }
 
   reset(): void {

@@ -1,3 +1,4 @@
+import { LOCAL_APIC_BASE } from "../boot/acpi/platform";
 import type { Clock, TimerQueue } from "../time/clock";
 import type { MmioBus, MmioDevice } from "./bus";
 import {
@@ -9,39 +10,39 @@ import {
   DELIVERY_STARTUP,
   type InterruptMessage,
 } from "./ioapic";
+import {
+  ID,
+  VERSION,
+  TPR,
+  APR,
+  PPR,
+  EOI,
+  RRD,
+  LDR,
+  DFR,
+  SVR,
+  ISR,
+  TMR,
+  IRR,
+  ESR,
+  ICR_LOW,
+  ICR_HIGH,
+  LVT_TIMER,
+  LVT_THERMAL,
+  LVT_PERFORMANCE,
+  LVT_LINT0,
+  LVT_LINT1,
+  LVT_ERROR,
+  INITIAL_COUNT,
+  CURRENT_COUNT,
+  DIVIDE_CONFIGURATION,
+  SELF_IPI,
+  X2APIC_READABLE,
+  X2APIC_WRITABLE,
+} from "./lapic-registers";
 import { LapicTimer, type TscSource } from "./lapic-timer";
 import type { ProcessorPins } from "./pins";
 import { VectorSet } from "./vector-set";
-
-export const LAPIC_BASE = 0xfee00000;
-
-// Register offsets (Intel SDM volume 3, table 11-1); an x2APIC MSR is 0x800 + offset / 16.
-const ID = 0x020;
-const VERSION = 0x030;
-const TPR = 0x080;
-const APR = 0x090;
-const PPR = 0x0a0;
-const EOI = 0x0b0;
-const RRD = 0x0c0;
-const LDR = 0x0d0;
-const DFR = 0x0e0;
-const SVR = 0x0f0;
-const ISR = 0x100;
-const TMR = 0x180;
-const IRR = 0x200;
-const ESR = 0x280;
-const ICR_LOW = 0x300;
-const ICR_HIGH = 0x310;
-const LVT_TIMER = 0x320;
-const LVT_THERMAL = 0x330;
-const LVT_PERFORMANCE = 0x340;
-const LVT_LINT0 = 0x350;
-const LVT_LINT1 = 0x360;
-const LVT_ERROR = 0x370;
-const INITIAL_COUNT = 0x380;
-const CURRENT_COUNT = 0x390;
-const DIVIDE_CONFIGURATION = 0x3e0;
-const SELF_IPI = 0x3f0;
 
 /** Version 0x14 (integrated), six LVT entries, no suppression of EOI broadcasts. */
 const VERSION_VALUE = 0x00050014;
@@ -102,13 +103,13 @@ export class LocalApic implements MmioDevice {
     private readonly options: LapicOptions,
   ) {
     this.timer = new LapicTimer(options.clock, options.timers, options.tsc, () => this.fireLvt(LVT_TIMER));
-    mmio.register(LAPIC_BASE, 0x1000, this);
+    mmio.register(LOCAL_APIC_BASE, 0x1000, this);
     this.reset();
   }
 
   /** As firmware leaves it: on, in virtual wire mode (MP specification 3.6.2.2): LINT0 ExtINT, LINT1 NMI. */
   reset(): void {
-    this.base = BigInt(LAPIC_BASE) | BASE_BSP | BASE_EN;
+    this.base = BigInt(LOCAL_APIC_BASE) | BASE_BSP | BASE_EN;
     this.id = 0;
     this.initialize();
     this.svr = SVR_ENABLE | 0xff;
@@ -512,7 +513,7 @@ export class LocalApic implements MmioDevice {
 
   /** IA32_APIC_BASE; false for what raises #GP(0). The base can't be moved. */
   writeApicBase(value: bigint): boolean {
-    if ((value & ~(BASE_BSP | BASE_EXTD | BASE_EN)) !== BigInt(LAPIC_BASE)) return false;
+    if ((value & ~(BASE_BSP | BASE_EXTD | BASE_EN)) !== BigInt(LOCAL_APIC_BASE)) return false;
     const enable = (value & BASE_EN) !== 0n;
     const extended = (value & BASE_EXTD) !== 0n;
     if (extended && (!this.options.x2apic || !enable)) return false;
@@ -520,7 +521,7 @@ export class LocalApic implements MmioDevice {
     if (!extended && enable && this.x2apicMode) return false;
     const wasEnabled = this.enabled;
     const wasExtended = this.x2apicMode;
-    this.base = BigInt(LAPIC_BASE) | BASE_BSP | (extended ? BASE_EXTD : 0n) | (enable ? BASE_EN : 0n);
+    this.base = BigInt(LOCAL_APIC_BASE) | BASE_BSP | (extended ? BASE_EXTD : 0n) | (enable ? BASE_EN : 0n);
     if (wasEnabled && !enable) this.initialize();
     if (extended && !wasExtended) {
       this.id = 0;
@@ -574,25 +575,3 @@ export class LocalApic implements MmioDevice {
 function deliveryMode(entry: number): number {
   return (entry >>> 8) & 7;
 }
-
-const X2APIC_READABLE = new Set([
-  ...[ID, VERSION, TPR, PPR, LDR, SVR, INITIAL_COUNT, CURRENT_COUNT, DIVIDE_CONFIGURATION],
-  ...[LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, LVT_ERROR],
-]);
-
-/** Writable registers with the bits that may be set; others raise #GP(0). */
-const X2APIC_WRITABLE = new Map<number, bigint>([
-  [TPR, 0xffn],
-  [EOI, 0n],
-  [SVR, 0x1ffn],
-  [ESR, 0n],
-  [LVT_TIMER, 0x710ffn],
-  [LVT_THERMAL, 0x117ffn],
-  [LVT_PERFORMANCE, 0x117ffn],
-  [LVT_LINT0, 0x1f7ffn],
-  [LVT_LINT1, 0x1f7ffn],
-  [LVT_ERROR, 0x110ffn],
-  [INITIAL_COUNT, 0xffffffffn],
-  [DIVIDE_CONFIGURATION, 0xbn],
-  [SELF_IPI, 0xffn],
-]);

@@ -1,4 +1,4 @@
-import { PM1A_EVT_BLK, SCI_IRQ } from "./acpi-pm";
+import { PM1A_EVT_BLK, SCI_INT } from "../boot/acpi/platform";
 import { PciFunction, type PciHost } from "./pci";
 
 const INTEL = 0x8086;
@@ -18,7 +18,7 @@ export function addPiix4(pci: PciHost): void {
 
   const power = new PciFunction({ vendor: INTEL, device: 0x7113, revision: 2, classCode: 0x068000 });
   power.set16(0x06, 0x0280);
-  power.config[0x3c] = SCI_IRQ;
+  power.config[0x3c] = SCI_INT;
   // PMBASE and PMREGMISC.PMIOSE: where the power management registers are, fixed here as in the FADT.
   power.set16(0x40, PM1A_EVT_BLK | 1);
   power.config[0x80] = 1;

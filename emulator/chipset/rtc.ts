@@ -1,3 +1,4 @@
+import { RTC_CENTURY } from "../boot/acpi/platform";
 import type { Clock, Timer, TimerQueue } from "../time/clock";
 import type { InterruptLine, PortBus } from "./bus";
 import { BytePorts } from "./byte-ports";
@@ -18,8 +19,6 @@ const REGISTER_A = 0x0a;
 const REGISTER_B = 0x0b;
 const REGISTER_C = 0x0c;
 const REGISTER_D = 0x0d;
-/** Century: where the FADT's CENTURY field should point. */
-export const RTC_CENTURY = 0x32;
 
 const A_UIP = 0x80;
 const A_DV_NORMAL = 0x20;

@@ -49,6 +49,12 @@ const BASE_BAUD = 115_200;
 const TRANSMIT_INTERRUPT_DELAY = 5_000;
 
 /**
+ * ns from RTS to the first byte: the terminal at the other end takes its time. Linux's autoconfig_irq asserts RTS for
+ * some 20 us and throws away what it receives meanwhile.
+ */
+const CLEAR_TO_SEND_DELAY = 1_000_000;
+
+/**
  * 16550A at a PC's COM port. Input waits in an unlimited queue of the host's and comes into the FIFO one byte a
  * character time, as long as there is room and the guest asserts RTS (hardware flow control): no byte is lost,
  * neither typed ahead of the driver nor faster than the guest reads.
@@ -163,6 +169,10 @@ export class Uart {
         this.lcr = value;
         return;
       case MCR:
+        if (value & ~this.mcr & MCR_RTS) {
+          this.arrival.cancel();
+          this.nextArrival = Math.max(this.nextArrival, this.clock.now() + CLEAR_TO_SEND_DELAY);
+        }
         this.mcr = value & 0x1f;
         this.updateModemLines();
         this.pull();

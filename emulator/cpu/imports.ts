@@ -1,11 +1,16 @@
 import { HOST_SCRATCH } from "../../assembly/state";
 import type { ProcessorHost } from "./processor";
+import type { Translations } from "./translations";
 
 /** Thrown through the core's frames when an instruction faults. One object: making an Error would cost a stack trace. */
 export const Unwind = Object.freeze({ unwind: true });
 
 /** The functions that assembly/host.ts declares. 64-bit values pass through HOST_SCRATCH. */
-export function imports(memory: WebAssembly.Memory, host: ProcessorHost): WebAssembly.Imports {
+export function imports(
+  memory: WebAssembly.Memory,
+  host: ProcessorHost,
+  translations: Translations,
+): WebAssembly.Imports {
   const view = new DataView(memory.buffer);
   const putU64 = (value: bigint): void => view.setBigUint64(HOST_SCRATCH, value, true);
   const getU64 = (): bigint => view.getBigUint64(HOST_SCRATCH, true);
@@ -19,9 +24,11 @@ export function imports(memory: WebAssembly.Memory, host: ProcessorHost): WebAss
     },
     host: {
       unwind(): never {
-        // eslint-disable-next-line @typescript-eslint/only-throw-error
         throw Unwind;
       },
+      installNow: (address: number, length: number, count: number): number =>
+        translations.installNow(address, length, count),
+      uninstallAll: (): void => translations.uninstallAll(),
       portRead: (port: number, size: number): number => host.portRead(port & 0xffff, size),
       portWrite: (port: number, size: number, value: number): void => host.portWrite(port & 0xffff, size, value >>> 0),
       mmioRead: (low: number, high: number, size: number): void => putU64(host.mmioRead(physical(low, high), size)),

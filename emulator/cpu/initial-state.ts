@@ -27,6 +27,7 @@ import {
   TR,
 } from "../../assembly/state";
 import type { DescriptorTableState, InitialProcessorState, SegmentState } from "../boot/types";
+import { applyMemoryTypes } from "./memory-types";
 import type { Processor, Register } from "./processor";
 
 const FLAT_LIMIT = 0xffffffff;
@@ -49,6 +50,7 @@ export function applyInitialState(processor: Processor, initial: InitialProcesso
   for (const segment of [DS, ES, FS, GS, SS]) setSegment(state, segment, initial.data, FLAT_READ | FLAT_WRITE);
   setSegment(state, LDTR, initial.ldtr, 0);
   setSegment(state, TR, initial.tr, 0);
+  applyMemoryTypes(state, processor.memory.size);
   processor.updateMode();
 }
 

@@ -1,6 +1,7 @@
 import {
   BLOCK_LIMIT,
   BLOCK_START,
+  CODE_MODE,
   CPL,
   CR0,
   CURRENT_OP,
@@ -9,7 +10,7 @@ import {
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
   INTERRUPT_PENDING,
-  LONG_MODE,
+  MODE_64,
   NMI_PENDING,
   PAGE_KIND,
   PAGE_RAM,
@@ -18,11 +19,14 @@ import {
   RIP,
   STATE_END,
   STOP_REQUEST,
+  TRANSLATE_AT_ONCE,
+  TRANSLATE_THRESHOLD,
   TSC_OFFSET,
   XMM,
 } from "../../assembly/state";
 import { GuestMemory } from "./guest-memory";
 import { imports, Unwind } from "./imports";
+import { Translations } from "./translations";
 
 /** What the processor asks of the machine around it. Addresses and 64-bit values as the guest sees them. */
 export interface ProcessorHost {
@@ -96,12 +100,16 @@ const REGISTERS: readonly Register[] = [
 
 const PAGE = 4096;
 
+/** Runs of a block after which compiling it pays. */
+const TRANSLATE_AFTER = 1000;
+
 /** One instance of the core: a processor and the RAM it sees. */
 export class Processor {
   readonly memory: GuestMemory;
   private readonly core: CoreExports;
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
+  private readonly translations: Translations;
 
   /**
    * @param module assembly/, compiled
@@ -112,11 +120,29 @@ export class Processor {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
-    const instance = new WebAssembly.Instance(module, imports(memory, host));
+    this.translations = new Translations(memory);
+    const instance = new WebAssembly.Instance(module, imports(memory, host, this.translations));
+    this.translations.connect(instance.exports);
     this.core = instance.exports as unknown as CoreExports;
     this.memory = new GuestMemory(memory, memorySize, (gpa, length) => this.core.invalidateCode(gpa, length));
     this.bytes.fill(PAGE_RAM, PAGE_KIND, PAGE_KIND + memorySize / PAGE);
     this.core.initialize();
+    this.setTranslateThreshold(TRANSLATE_AFTER);
+  }
+
+  /** After how many runs of a block its region is translated; Infinity for never. */
+  setTranslateThreshold(runs: number): void {
+    this.setU32(TRANSLATE_THRESHOLD, Number.isFinite(runs) ? runs : 0xffffffff);
+  }
+
+  /** Translates in the midst of a run instead of in compileQueued(): for tests, which want it exact. */
+  setTranslateAtOnce(atOnce: boolean): void {
+    this.setU32(TRANSLATE_AT_ONCE, atOnce ? 1 : 0);
+  }
+
+  /** Has code that got hot compiled; to be called between runs. */
+  compileQueued(): void {
+    this.translations.compileQueued();
   }
 
   /** Tells the core what a range of guest physical pages is: PAGE_MMIO, PAGE_ROM ... Before the guest runs. */
@@ -167,8 +193,9 @@ export class Processor {
     return this.getU32(CPL);
   }
 
-  get longMode(): boolean {
-    return this.getU32(LONG_MODE) !== 0;
+  /** True in 64-bit mode, false in compatibility mode too. */
+  get is64BitMode(): boolean {
+    return this.getU32(CODE_MODE) === MODE_64;
   }
 
   get protectedMode(): boolean {

@@ -304,3 +304,39 @@ describe("segment loads", () => {
     expect(guest.cpu.memory.readU32(DATA + 2)).toBe(0x1000);
   });
 });
+
+test("ARPL that changes nothing does not write: read-only data is good enough", () => {
+  const guest = new Guest(32);
+  setDescriptor(guest, FREE_SELECTOR, descriptor(0, 0xfffff, 0x90, FLAG_G | FLAG_D));
+  guest.cpu.memory.writeU16(DATA, 3);
+  const code = hex(
+    "b8 58 00 00 00", // mov eax,0x58
+    "8e d8", // mov ds,eax
+    "b9 02 00 00 00", // mov ecx,0x2
+    "63 0d 00 00 20 00", // arpl WORD PTR ds:0x200000,cx
+    "2e 66 a3 00 90 00 00", // mov cs:0x9000,ax
+  );
+  expect(guest.run(code)).toMatchObject({ vector: 13, offset: 18 });
+});
+
+test("ENTER with a 32-bit operand on a 16-bit stack", () => {
+  const guest = new Guest(32);
+  setDescriptor(guest, FREE_SELECTOR, descriptor(DATA, 0xffff, ACCESS_DATA, 0));
+  guest.run(
+    hex(
+      "b8 58 00 00 00", // mov eax,0x58
+      "8e d0", // mov ss,eax
+      "bc 00 00 34 12", // mov esp,0x12340000
+      "bd 00 00 55 55", // mov ebp,0x55550000
+      "c8 04 00 01", // enter 0x4,0x1
+      "89 e3", // mov ebx,esp
+      "b9 10 00 00 00", // mov ecx,0x10
+      "8e d1", // mov ss,ecx
+      "bc 00 90 00 00", // mov esp,0x9000
+    ),
+  );
+  expect(guest.get("rbp")).toBe(0x1234fffcn);
+  expect(guest.get("rbx")).toBe(0x1234fff4n);
+  expect(guest.cpu.memory.readU32(DATA + 0xfff8)).toBe(0x1234fffc);
+  expect(guest.cpu.memory.readU32(DATA + 0xfffc)).toBe(0x55550000);
+});

@@ -344,6 +344,25 @@ describe("PUSHF and POPF", () => {
   });
 });
 
+describe("BOUND", () => {
+  it.each([
+    [-5, undefined],
+    [-6, 5],
+    [9, undefined],
+    [10, 5],
+  ])("of an index %d between -5 and 9", (index, vector) => {
+    const guest = new Guest(32).set({ rax: BigInt.asUintN(32, BigInt(index)), rdi: BigInt(DATA) });
+    guest.cpu.memory.writeU32(DATA, 0xfffffffb);
+    guest.cpu.memory.writeU32(DATA + 4, 9);
+    expect(guest.run([0x62, 0x07]).vector).toBe(vector);
+  });
+
+  it("is undefined in 64-bit mode and with a register", () => {
+    expect(new Guest(64).run([0x62, 0x07]).vector).toBe(UD);
+    expect(new Guest(32).run([0x62, 0xc7]).vector).toBe(UD);
+  });
+});
+
 describe("ENTER", () => {
   it("checks that the new top of the stack can be written before it changes anything", () => {
     const guest = new Guest(64);

@@ -181,6 +181,29 @@ describe("64-bit mode", () => {
     expect(guest.get("rbx")).toBe(0x1234n);
   });
 
+  test("a data segment that ring 3 may not see becomes null but keeps its base", () => {
+    put(
+      guest,
+      USER_CODE,
+      hex(
+        "8c eb", // mov ebx,gs
+        "cd 80", // int 0x80
+      ),
+    );
+    const code = [
+      ...hex(
+        "b9 01 01 00 c0", // mov ecx,0xc0000101
+        "b8 00 00 20 00", // mov eax,0x200000
+        "31 d2", // xor edx,edx
+        "0f 30", // wrmsr
+      ),
+      ...toRing3,
+    ];
+    expect(guest.run(code).vector).toBe(0x80);
+    expect(guest.get("rbx")).toBe(0n);
+    expect(u64(guest, S.SEGMENTS + S.GS * S.SEGMENT_STRIDE)).toBe(0x200000n);
+  });
+
   test("SWAPGS and the FSGSBASE instructions", () => {
     setU64(guest, S.MSR_KERNEL_GS_BASE, 0x1111n);
     expect(guest.run(hex("f3 0f ae c0")).vector).toBe(6);
@@ -554,5 +577,68 @@ describe("activating long mode", () => {
         ),
       ),
     ).toMatchObject({ vector: 13, errorCode: 0, offset: 7 });
+  });
+});
+
+describe("TF and the fast system calls", () => {
+  const DEBUG_HANDLER = 0xb800;
+  const start = (flags: number): number[] => [
+    ...hex(
+      "6a 2b", // push 0x2b
+      "68 08 88 00 00", // push 0x8808
+    ),
+    0x68,
+    flags & 0xff,
+    flags >> 8,
+    0,
+    0,
+    ...hex(
+      "6a 33", // push 0x33
+      "68 00 b0 00 00", // push 0xb000
+      "48 cf", // iretq
+    ),
+  ];
+
+  test("SYSCALL that masks TF traps not in the kernel; SYSRET that sets it traps at its target", () => {
+    const guest = new Guest(64);
+    setU64(guest, S.MSR_STAR, 0x0023001800000000n);
+    setU64(guest, S.MSR_LSTAR, 0xb100n);
+    setU64(guest, S.MSR_FMASK, 0x4700n);
+    setGate(guest, 0x80, gate(KERNEL_CS64, 0x3080, 0xee));
+    setGate(guest, 1, gate(KERNEL_CS64, DEBUG_HANDLER, 0x8e));
+    guest.cpu.memory.fill(DATA, 64, 0);
+    // Notes each RIP it interrupted.
+    put(
+      guest,
+      DEBUG_HANDLER,
+      hex(
+        "48 8b 04 24", // mov rax,QWORD PTR [rsp]
+        "89 07", // mov DWORD PTR [rdi],eax
+        "83 c7 04", // add edi,0x4
+        "48 cf", // iretq
+      ),
+    );
+    put(
+      guest,
+      0xb100,
+      hex(
+        "90", // nop
+        "90", // nop
+        "48 0f 07", // sysretq
+      ),
+    );
+    put(
+      guest,
+      0xb000,
+      hex(
+        "0f 05", // syscall
+        "90", // nop
+        "cd 80", // int 0x80
+      ),
+    );
+    guest.set({ rdi: BigInt(DATA) });
+    expect(guest.run(start(0x302)).vector).toBe(0x80);
+    const noted = Array.from({ length: 4 }, (_, n) => guest.cpu.memory.readU32(DATA + n * 4));
+    expect(noted).toEqual([0xb002, 0xb003, 0, 0]);
   });
 });

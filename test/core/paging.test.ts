@@ -95,7 +95,9 @@ describe("rights", () => {
     const outcome = guest.set({ rbx: address(1) }).run(code);
     if (expected === undefined) {
       // A user program's own HLT is #GP: it came through the access.
-      expect(outcome).toMatchObject(user ? { vector: GP, offset: code.length } : { vector: undefined, offset: code.length });
+      expect(outcome).toMatchObject(
+        user ? { vector: GP, offset: code.length } : { vector: undefined, offset: code.length },
+      );
     } else {
       expect(outcome).toMatchObject({ vector: PF, errorCode: expected });
       expect(outcome.offset).toBe(code === JUMP ? Number(address(1)) - CODE : 0);

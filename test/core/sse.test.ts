@@ -25,7 +25,7 @@ function readForms(): Form[] {
   const file = readFileSync(path);
   const bytes = longer === undefined ? gunzipSync(file) : file;
   const forms: Form[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const nameLength = bytes[at++] ?? 0;
     const name = bytes.subarray(at, (at += nameLength)).toString("latin1");
     const codeLength = bytes[at++] ?? 0;

@@ -14,6 +14,7 @@ const GROUPS = [
   "stack",
   "string",
   "bcd",
+  "control",
   "sse-integer",
   "ssse3-sse4",
   "sse-float",

@@ -1,16 +1,15 @@
 // Conversions between integers and the two floating-point formats, and rounding to integral values.
 
-import { OPF_REX_W, immediate, isRegister, mmxRm, opFlags, regAddress, xmmReg } from "../../decode/instruction";
+import { OPF_REX_W, immediate, isRegister, mmxRm, opFlags, regAddress } from "../../decode/instruction";
 import { IMM8U, MAP_3A, MODRM, PP_66, PP_F2, PP_F3, PP_NONE, TWO, definePrefixed } from "../../decode/tables";
 import { read } from "../../memory/access";
 import { operandAddress } from "../address";
 import { getRm, storeRegister } from "../operands";
 import { enterMmx } from "../x87/state";
-import { IE, PE, RC_DOWN, RC_NEAREST, RC_UP, RC_ZERO, begin, deliver, note, roundingControl } from "./mxcsr";
+import { IE, PE, RC_DOWN, RC_NEAREST, RC_UP, RC_ZERO, begin, deliver, note, quickMode, roundingControl } from "./mxcsr";
 import {
   checkMmx,
   checkSse,
-  first,
   put,
   putLow32,
   putLow64,
@@ -30,7 +29,6 @@ import {
   operand,
   quietBit,
   roundPack,
-  signBit,
   significand,
 } from "./softfloat";
 
@@ -49,7 +47,7 @@ function roundIntegral(value: f64, control: u32): f64 {
   return sizeof<T>() == 4 ? <f64>reinterpret<f32>(<u32>bits) : reinterpret<f64>(<u64>bits);
 }
 
-/** To I, i32 or i64, with rounding mode `control`; the integer indefinite (only the top bit) and IE if it does not fit. */
+/** To I (i32, i64) by rounding mode `control`; IE and the integer indefinite, only its top bit, if it does not fit. */
 function toInteger<T, I>(bits: T, control: u32): I {
   const indefinite: I = <I>1 << <I>(sizeof<I>() * 8 - 1);
   if (isNaNBits<T>(bits)) {
@@ -174,6 +172,10 @@ function cvtpd2ps(op: u32): void {
 function cvtdq2pd(op: u32): void { put<v128>(op, f64x2.convert_low_i32x4_s(i64x2.splat(source64(op)))); }
 function cvtdq2ps(op: u32): void {
   const value = source128(op);
+  if (quickMode()) {
+    put<v128>(op, f32x4.convert_i32x4_s(value));
+    return;
+  }
   begin();
   const low = pair32(fromInteger<u32>(i32x4.extract_lane(value, 0)), fromInteger<u32>(i32x4.extract_lane(value, 1)));
   const high = pair32(fromInteger<u32>(i32x4.extract_lane(value, 2)), fromInteger<u32>(i32x4.extract_lane(value, 3)));

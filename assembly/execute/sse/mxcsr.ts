@@ -15,16 +15,13 @@ export const OE: u32 = 8;
 export const UE: u32 = 0x10;
 export const PE: u32 = 0x20;
 export const DAZ: u32 = 0x40;
-export const IM: u32 = 0x80;
-export const DM: u32 = 0x100;
-export const ZM: u32 = 0x200;
+/** Masks are the flags shifted left by 7; those that single conditions look at: */
 export const OM: u32 = 0x400;
 export const UM: u32 = 0x800;
 export const PM: u32 = 0x1000;
 export const RC: u32 = 0x6000;
 export const FTZ: u32 = 0x8000;
 
-export const MXCSR_INITIAL: u32 = 0x1f80;
 /** Bits that software may set, as FXSAVE reports them. */
 export const MXCSR_MASK: u32 = 0xffff;
 

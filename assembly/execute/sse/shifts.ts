@@ -2,7 +2,16 @@
 // width gives zero, or copies of the sign; WebAssembly would take it modulo the width.
 
 import { immediate, mmxRm, xmmRm } from "../../decode/instruction";
-import { FORM_REGISTER, IMM8U, MODRM, PP_66, PP_NONE, TWO, definePrefixed, definePrefixedForm } from "../../decode/tables";
+import {
+  FORM_REGISTER,
+  IMM8U,
+  MODRM,
+  PP_66,
+  PP_NONE,
+  TWO,
+  definePrefixed,
+  definePrefixedForm,
+} from "../../decode/tables";
 import { storeMmx, enterMmx } from "../x87/state";
 import { MMX, checkMmx, checkSse, first, put, second } from "./operands";
 

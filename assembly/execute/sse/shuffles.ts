@@ -46,7 +46,8 @@ function pshufw(op: u32): void {
 }
 function pshuflw(op: u32): void {
   const b = second<v128>(op);
-  put<v128>(op, i8x16.swizzle(b, i64x2.replace_lane(i64x2.splat(0x0f0e0d0c0b0a0908), 0, wordShuffle(<u32>immediate(op)))));
+  const low = wordShuffle(<u32>immediate(op));
+  put<v128>(op, i8x16.swizzle(b, i64x2.replace_lane(i64x2.splat(0x0f0e0d0c0b0a0908), 0, low)));
 }
 function pshufhw(op: u32): void {
   const b = second<v128>(op);
@@ -104,12 +105,30 @@ function secondLowMmx(op: u32): v128 {
   if (isRegister(op)) return v128.load64_zero(mmxRm(op));
   return i32x4.splat(read<u32>(operandAddress(op, 4, false)));
 }
-function punpcklbwMmx(op: u32): void { const b = secondLowMmx(op); put<MMX>(op, lowBytes(first<MMX>(op), b)); }
-function punpcklwdMmx(op: u32): void { const b = secondLowMmx(op); put<MMX>(op, lowWords(first<MMX>(op), b)); }
-function punpckldqMmx(op: u32): void { const b = secondLowMmx(op); put<MMX>(op, lowDwords(first<MMX>(op), b)); }
-function punpckhbwMmx(op: u32): void { const b = second<MMX>(op); put<MMX>(op, highHalf(lowBytes(first<MMX>(op), b))); }
-function punpckhwdMmx(op: u32): void { const b = second<MMX>(op); put<MMX>(op, highHalf(lowWords(first<MMX>(op), b))); }
-function punpckhdqMmx(op: u32): void { const b = second<MMX>(op); put<MMX>(op, highHalf(lowDwords(first<MMX>(op), b))); }
+function punpcklbwMmx(op: u32): void {
+  const b = secondLowMmx(op);
+  put<MMX>(op, lowBytes(first<MMX>(op), b));
+}
+function punpcklwdMmx(op: u32): void {
+  const b = secondLowMmx(op);
+  put<MMX>(op, lowWords(first<MMX>(op), b));
+}
+function punpckldqMmx(op: u32): void {
+  const b = secondLowMmx(op);
+  put<MMX>(op, lowDwords(first<MMX>(op), b));
+}
+function punpckhbwMmx(op: u32): void {
+  const b = second<MMX>(op);
+  put<MMX>(op, highHalf(lowBytes(first<MMX>(op), b)));
+}
+function punpckhwdMmx(op: u32): void {
+  const b = second<MMX>(op);
+  put<MMX>(op, highHalf(lowWords(first<MMX>(op), b)));
+}
+function punpckhdqMmx(op: u32): void {
+  const b = second<MMX>(op);
+  put<MMX>(op, highHalf(lowDwords(first<MMX>(op), b)));
+}
 
 function punpcklbw(op: u32): void { const b = second<v128>(op); put<v128>(op, lowBytes(first<v128>(op), b)); }
 function punpcklwd(op: u32): void { const b = second<v128>(op); put<v128>(op, lowWords(first<v128>(op), b)); }
@@ -140,10 +159,22 @@ function punpckhqdq(op: u32): void {
 @inline function packFirst<T>(op: u32, b: v128): v128 {
   return sizeof<T>() == 8 ? v128.shuffle<i64>(first<T>(op), b, 0, 2) : first<T>(op);
 }
-function packsswb<T>(op: u32): void { const b = second<T>(op); put<T>(op, i8x16.narrow_i16x8_s(packFirst<T>(op, b), b)); }
-function packssdw<T>(op: u32): void { const b = second<T>(op); put<T>(op, i16x8.narrow_i32x4_s(packFirst<T>(op, b), b)); }
-function packuswb<T>(op: u32): void { const b = second<T>(op); put<T>(op, i8x16.narrow_i16x8_u(packFirst<T>(op, b), b)); }
-function packusdw(op: u32): void { const b = second<v128>(op); put<v128>(op, i16x8.narrow_i32x4_u(first<v128>(op), b)); }
+function packsswb<T>(op: u32): void {
+  const b = second<T>(op);
+  put<T>(op, i8x16.narrow_i16x8_s(packFirst<T>(op, b), b));
+}
+function packssdw<T>(op: u32): void {
+  const b = second<T>(op);
+  put<T>(op, i16x8.narrow_i32x4_s(packFirst<T>(op, b), b));
+}
+function packuswb<T>(op: u32): void {
+  const b = second<T>(op);
+  put<T>(op, i8x16.narrow_i16x8_u(packFirst<T>(op, b), b));
+}
+function packusdw(op: u32): void {
+  const b = second<v128>(op);
+  put<v128>(op, i16x8.narrow_i32x4_u(first<v128>(op), b));
+}
 
 // Blends: by the top bits of XMM0, or by the immediate.
 function pblendvb(op: u32): void {

@@ -5,7 +5,24 @@
 // end are or-ed into bit 0, so that rounding sees that they were there.
 
 import { MXCSR } from "../../state";
-import { DAZ, DE, FTZ, IE, OE, OM, PE, RC_DOWN, RC_NEAREST, RC_UP, RC_ZERO, UE, UM, ZE, note, roundingControl } from "./mxcsr";
+import {
+  DAZ,
+  DE,
+  FTZ,
+  IE,
+  OE,
+  OM,
+  PE,
+  RC_DOWN,
+  RC_NEAREST,
+  RC_UP,
+  RC_ZERO,
+  UE,
+  UM,
+  ZE,
+  note,
+  roundingControl,
+} from "./mxcsr";
 
 // @ts-ignore: decorator
 @inline export function fractionBits<T>(): u32 { return sizeof<T>() == 4 ? 23 : 52; }

@@ -20,20 +20,30 @@ const LAST_OR_EXPAND: u32 = 0x40;
 
 const operands = memory.data(32, 16);
 
-function element(place: u32, n: u32, control: u32): i32 {
-  if ((control & WORDS) != 0) {
-    const at = operands + place + (n << 1);
-    return (control & SIGNED) != 0 ? load<i16>(at) : load<u16>(at);
+/** Element `n` of the first operand in every place. */
+// @ts-ignore: decorator
+@inline function spread(n: u32, words: bool): v128 {
+  return words ? v128.load16_splat(operands + (n << 1)) : v128.load8_splat(operands + n);
+}
+/** One bit for each element that is equal. */
+// @ts-ignore: decorator
+@inline function equals(a: v128, b: v128, words: bool): u32 {
+  return words ? i16x8.bitmask(i16x8.eq(a, b)) : i8x16.bitmask(i8x16.eq(a, b));
+}
+/** One bit for each element with a <= b. */
+function notAbove(a: v128, b: v128, control: u32): u32 {
+  switch (control & (WORDS | SIGNED)) {
+    case 0: return i8x16.bitmask(i8x16.le_u(a, b));
+    case WORDS: return i16x8.bitmask(i16x8.le_u(a, b));
+    case SIGNED: return i8x16.bitmask(i8x16.le_s(a, b));
+    default: return i16x8.bitmask(i16x8.le_s(a, b));
   }
-  const at = operands + place + n;
-  return (control & SIGNED) != 0 ? load<i8>(at) : load<u8>(at);
 }
 
 /** Length up to the first zero element. */
-function implicitLength(place: u32, control: u32, count: u32): u32 {
-  let n: u32 = 0;
-  while (n < count && element(place, n, control) != 0) n++;
-  return n;
+// @ts-ignore: decorator
+@inline function implicitLength(value: v128, words: bool, count: u32): u32 {
+  return min(<u32>ctz<u32>(equals(value, i64x2.splat(0), words)), count);
 }
 
 /** Absolute value of a register, at most `count`; 32 bits of it without REX.W. */
@@ -45,37 +55,33 @@ function explicitLength(op: u32, register: u32, count: u32): u32 {
 
 /** IntRes1, one bit for each element of the second operand. */
 function aggregate(control: u32, count: u32, length1: u32, length2: u32): u32 {
-  const kind = (control >> 2) & 3;
+  const words = (control & WORDS) != 0;
+  const b = v128.load(operands, 16);
+  const all: u32 = (1 << count) - 1;
+  const valid1: u32 = (1 << length1) - 1;
+  const valid2: u32 = (1 << length2) - 1;
   let result: u32 = 0;
-  for (let j: u32 = 0; j < count; j++) {
-    let holds = false;
-    if (kind == EQUAL_ANY) {
-      if (j < length2) {
-        const value = element(16, j, control);
-        for (let i: u32 = 0; i < length1 && !holds; i++) holds = element(0, i, control) == value;
+  switch ((control >> 2) & 3) {
+    case EQUAL_ANY:
+      for (let i: u32 = 0; i < length1; i++) result |= equals(spread(i, words), b, words);
+      return result & valid2;
+    case RANGES:
+      // An odd last element bounds nothing.
+      for (let i: u32 = 0; i + 1 < length1; i += 2) {
+        result |= notAbove(spread(i, words), b, control) & notAbove(b, spread(i + 1, words), control);
       }
-    } else if (kind == RANGES) {
-      if (j < length2) {
-        const value = element(16, j, control);
-        // An odd last element bounds nothing.
-        for (let i: u32 = 0; i + 1 < length1 && !holds; i += 2) {
-          holds = value >= element(0, i, control) && value <= element(0, i + 1, control);
-        }
-      }
-    } else if (kind == EQUAL_EACH) {
+      return result & valid2;
+    case EQUAL_EACH:
       // Past both ends equal, past one end not.
-      if (j < length1 && j < length2) holds = element(0, j, control) == element(16, j, control);
-      else holds = j >= length1 && j >= length2;
-    } else {
-      // Equal ordered: the first operand, all of it or as much as fits, stands at j.
-      holds = true;
-      for (let i: u32 = 0; i < length1 && i + j < count && holds; i++) {
-        holds = i + j < length2 && element(0, i, control) == element(16, i + j, control);
+      return (equals(v128.load(operands), b, words) & valid1 & valid2) | (all & ~valid1 & ~valid2);
+    default:
+      // Equal ordered: the first operand, all of it or as much as fits, stands at a place.
+      result = all;
+      for (let i: u32 = 0; i < length1; i++) {
+        result &= ((equals(spread(i, words), b, words) & valid2) >> i) | (all & ~(all >> i));
       }
-    }
-    result |= u32(holds) << j;
+      return result;
   }
-  return result;
 }
 
 // @ts-ignore: decorator
@@ -84,10 +90,11 @@ function aggregate(control: u32, count: u32, length1: u32, length2: u32): u32 {
   v128.store(operands, v128.load(xmmReg(op)));
   v128.store(operands, b, 16);
   const control = <u32>immediate(op);
-  const count: u32 = (control & WORDS) != 0 ? 8 : 16;
+  const words = (control & WORDS) != 0;
+  const count: u32 = words ? 8 : 16;
   const all: u32 = (1 << count) - 1;
-  const length1 = explicit ? explicitLength(op, RAX, count) : implicitLength(0, control, count);
-  const length2 = explicit ? explicitLength(op, RDX, count) : implicitLength(16, control, count);
+  const length1 = explicit ? explicitLength(op, RAX, count) : implicitLength(v128.load(operands), words, count);
+  const length2 = explicit ? explicitLength(op, RDX, count) : implicitLength(b, words, count);
 
   let result = aggregate(control, count, length1, length2);
   if ((control & NEGATIVE) != 0) result ^= (control & MASKED) != 0 ? (1 << length2) - 1 : all;
@@ -97,7 +104,7 @@ function aggregate(control: u32, count: u32, length1: u32, length2: u32): u32 {
     storeRegister<u32>(RCX, place);
   } else if ((control & LAST_OR_EXPAND) == 0) {
     v128.store(XMM, i32x4.replace_lane(i32x4.splat(0), 0, result));
-  } else if ((control & WORDS) != 0) {
+  } else if (words) {
     for (let n: u32 = 0; n < 8; n++) store<u16>(XMM + (n << 1), ((result >> n) & 1) != 0 ? 0xffff : 0);
   } else {
     for (let n: u32 = 0; n < 16; n++) store<u8>(XMM + n, ((result >> n) & 1) != 0 ? 0xff : 0);

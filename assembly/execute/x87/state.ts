@@ -197,5 +197,8 @@ export function enterMmx(): void {
   store<u16>(address, 0xffff, 8);
 }
 
-/** EMMS: all registers empty. */
-export function leaveMmx(): void { store<u16>(FPU_TAG, 0xffff); }
+/** EMMS: TOP 0 as well, and all registers empty. */
+export function leaveMmx(): void {
+  enterMmx();
+  store<u16>(FPU_TAG, 0xffff);
+}

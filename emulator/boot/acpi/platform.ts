@@ -6,8 +6,8 @@ export const PM1A_EVT_BLK = 0x400;
 export const PM1A_CNT_BLK = 0x404;
 /** PM timer: 32 bits, 3.579545 MHz. */
 export const PM_TMR_BLK = 0x408;
-/** SLP_TYP that _S5 names: soft off. */
-export const SLP_TYP_S5 = 5;
+/** SLP_TYP that _S5 names: soft off, as on a PIIX4. */
+export const SLP_TYP_S5 = 0;
 /** The system control interrupt: ISA line 9, level, active high. */
 export const SCI_INT = 9;
 /** The reset control register, and the value for a hard reset. */

@@ -26,6 +26,9 @@ export interface IcDescription {
  * versions it will accept (util_probe), so a host that talks at once is refused; a real one takes its time too.
  */
 const NEGOTIATION_DELAY = 20_000_000;
+/** A guest that was too slow even so answers that it has no version in common; it is asked again, so often, this later. */
+const NEGOTIATION_ATTEMPTS = 5;
+const NEGOTIATION_RETRY = 500_000_000;
 
 /**
  * What all integration components share: a pipe channel, version negotiation at its opening, and then requests by the
@@ -38,6 +41,8 @@ export abstract class IntegrationComponent implements VmbusDevice {
   private negotiated: IcVersions | undefined;
   private waiting = false;
   private readonly negotiation: Timer;
+  private attempts = 0;
+  private asked = false;
 
   constructor(
     protected readonly timers: TimerQueue,
@@ -60,12 +65,9 @@ export abstract class IntegrationComponent implements VmbusDevice {
     this.channel = channel;
     this.negotiated = undefined;
     this.waiting = false;
+    this.asked = false;
+    this.attempts = 0;
     this.negotiation.arm(this.timers.clock.now() + NEGOTIATION_DELAY);
-  }
-
-  private negotiate(): void {
-    const body = encodeNegotiation(this.description.messageVersions);
-    this.channel?.send({ payload: encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body) });
   }
 
   close(): void {
@@ -85,14 +87,27 @@ export abstract class IntegrationComponent implements VmbusDevice {
     // Guests only answer; anything else is noise.
     if ((message.flags & ICMSGHDRFLAG_RESPONSE) === 0) return;
     if (message.type === ICMSGTYPE_NEGOTIATE) {
-      if (this.negotiated) return;
-      this.negotiated = decodeNegotiation(message.body, this.description.messageVersions);
-      if (this.negotiated) this.onReady(this.negotiated.message);
-      else this.channel?.fail("the guest speaks none of our versions");
+      this.negotiationAnswered(message.body);
     } else if (message.type === this.description.messageType && this.waiting) {
       this.waiting = false;
       this.onResponse(message.status, message.body);
     }
+  }
+
+  private negotiate(): void {
+    const body = encodeNegotiation(this.description.messageVersions);
+    const payload = encodeIcRequest(ICMSGTYPE_NEGOTIATE, { framework: 0, message: 0 }, body);
+    this.asked = this.channel?.send({ payload }) ?? false;
+  }
+
+  private negotiationAnswered(body: Uint8Array<ArrayBuffer>): void {
+    if (!this.asked) return;
+    this.asked = false;
+    this.attempts++;
+    this.negotiated = decodeNegotiation(body, this.description.messageVersions);
+    if (this.negotiated) this.onReady(this.negotiated.message);
+    else if (this.attempts < NEGOTIATION_ATTEMPTS) this.negotiation.arm(this.timers.clock.now() + NEGOTIATION_RETRY);
+    else this.channel?.fail("the guest speaks none of our versions");
   }
 
   /** True while the guest's service is there and owes no answer. */

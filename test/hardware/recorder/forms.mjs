@@ -55,6 +55,8 @@ function each(names, patterns, widths, settings) {
 
 const ALL = [8, 16, 32, 64];
 const WIDE = [16, 32, 64];
+/** In the order of their encoding. */
+const CONDITIONS = ["o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "ns", "p", "np", "l", "nl", "le", "nle"];
 
 group = "integer";
 each("add adc sub sbb cmp", ["{op} {a}, {b}", "{op} {m}, {d}", "{op} {b}, {m}", "{op} {a}, {i}", "{op} {m}, {i}"], ALL);
@@ -154,7 +156,7 @@ form("lea rax, [ebx + ecx * 2 + 7]");
 form("lea eax, [ebx + ecx * 2 + 7]", { mode: 32 });
 form("lea eax, [bx + di - 9]", { mode: 32 });
 form("lea dx, [bp + si]", { mode: 32 });
-for (const cc of ["o", "no", "b", "nb", "z", "nz", "be", "nbe", "s", "ns", "p", "np", "l", "nl", "le", "nle"]) {
+for (const cc of CONDITIONS) {
   each(`cmov${cc}`, ["{op} {a}, {b}", "{op} {d}, {m}"], WIDE);
   form(`set${cc} bl`);
   form(`set${cc} byte ptr [rsi]`);
@@ -213,6 +215,8 @@ form("and eax, 0xcd5; or eax, 0x202; push ax; popfw");
 form("enter 16, 0");
 form("lea rbp, [rsp - 8]; enter 8, 1");
 form("lea rbp, [rsp + 32]; enter 24, 4");
+form(".byte 0x66; enter 16, 0");
+form("lea rbp, [rsp + 32]; .byte 0x66; enter 24, 3");
 form("lea rbp, [rsi + 64]; leave");
 form("lea rbp, [rsi + 64]; .byte 0x66; leave");
 form("push ebx", { mode: 32 });
@@ -256,11 +260,36 @@ form("add rsi, 0x30; xor ecx, ecx; mov cl, 3; rep movsd [edi], [esi]", { flags: 
 
 group = "bcd";
 for (const text of ["daa", "das"]) form(text, { mode: 32, flags: "szapcd" });
+// Around the limits that the adjustments compare with.
+for (const value of [0x05, 0x06, 0x09, 0x0a, 0x60, 0x99, 0x9a, 0x9f, 0xf9, 0xfa, 0xff]) {
+  for (const text of ["daa", "das"]) form(`mov al, ${value}; ${text}`, { mode: 32, flags: "szapcd" });
+  for (const text of ["aaa", "aas"]) form(`mov al, ${value}; ${text}`, { mode: 32, flags: "acd" });
+}
 for (const text of ["aaa", "aas"]) form(text, { mode: 32, flags: "acd" });
 for (const text of ["aam", "aad", "aam 16", "aad 7", "aam 0"]) form(text, { mode: 32, flags: "szpd" });
 form("and eax, 0x0f; or eax, 0x30; and ebx, 7; or ebx, 0x33; add al, bl; aaa", { mode: 32, flags: "acd" });
 form("and eax, 0x77; and ebx, 0x77; add al, bl; daa", { mode: 32, flags: "szapcd" });
 form("and eax, 0x77; and ebx, 0x77; sub al, bl; das", { mode: 32, flags: "szapcd" });
+
+group = "control";
+for (const [code, cc] of CONDITIONS.entries()) {
+  // Over a MOV of five bytes, by a short and by a near jump.
+  form(`j${cc} .+7; mov ecx, 1`);
+  form(`.byte 0x0f, 0x${(0x80 + code).toString(16)}, 5, 0, 0, 0; mov ecx, 1`);
+  form(`j${cc} .+7; mov ecx, 1`, { mode: 32 });
+}
+for (const op of ["loop", "loope", "loopne"]) {
+  // One way round, and over a MOV; in the second the count is small and the loop real.
+  form(`${op} .+7; mov eax, 1`);
+  form(`inc rcx; add rax, rcx; dec rdx; ${op} .-6`, { options: COUNT });
+  form(`addr32 ${op} .+8; mov eax, 1`);
+  form(`${op} .+7; mov eax, 1`, { mode: 32 });
+}
+form("jrcxz .+7; mov eax, 1", { options: COUNT });
+form("jecxz .+8; mov eax, 1", { options: COUNT });
+form("jecxz .+7; mov eax, 1", { mode: 32, options: COUNT });
+form("call .+10; mov eax, 1; lea rsp, [rsp + 8]; and qword ptr [rsp - 8], 0xfff");
+form("lea rax, [rip + 5]; call .+7; jmp .+3; ret; sub qword ptr [rsp - 8], rax; mov rax, rsp");
 
 group = "sse-integer";
 const packed = { options: XMM };

@@ -85,11 +85,13 @@ describe("ACPI", () => {
   test("S5 turns off, other sleep types don't", () => {
     const board = new Board();
     expect(board.in(0x404, 2)).toBe(0x0001); // SCI_EN
-    board.out(0x404, 0x3401, 2); // SLP_EN with type 5
+    board.out(0x404, 0x2c01, 2); // SLP_EN with type 3
+    expect(board.power).toEqual([]);
+    board.out(0x404, 0x0001, 2); // type 0, which _S5 names, alone
     expect(board.power).toEqual([]);
     board.out(0x404, 0x2001, 2);
     expect(board.power).toEqual([{ kind: "power-off" }]);
-    expect(board.in(0x404, 2)).toBe(0x0001);
+    expect(board.in(0x404, 2)).toBe(0x0001); // SLP_EN reads as zero
   });
 
   test("the power button raises SCI as a level until its status is cleared", () => {

@@ -166,6 +166,28 @@ describe("16550A", () => {
     expect(String.fromCharCode(...received)).toBe("ls\n");
   });
 
+  test("autoconfig_irq, which asserts RTS for a moment and reads RBR, takes no byte", () => {
+    const board = routed();
+    board.chipset.serialInput(bytes("cat"));
+    board.out(MCR, 0x0b);
+    board.out(IER, 0x0f);
+    board.in(LSR);
+    board.in(COM1);
+    board.in(IIR);
+    board.in(MSR);
+    board.out(COM1, 0xff);
+    board.advance(20_000);
+    expect(board.pending).toBe(true); // the transmitter's interrupt: IRQ 4 is found
+    board.out(IER, 0);
+    board.out(MCR, 0);
+    board.advance(10_000_000);
+    board.out(FCR, 0x07);
+    board.in(COM1);
+    board.out(MCR, 0x0b);
+    board.advance(2_000_000);
+    expect(String.fromCharCode(board.in(COM1), board.in(COM1), board.in(COM1))).toBe("cat");
+  });
+
   test("below the trigger level the character time-out interrupts; a read ends it", () => {
     const board = started();
     board.out(IER, 0x01);

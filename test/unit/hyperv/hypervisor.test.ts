@@ -234,6 +234,8 @@ describe("SynIC", () => {
     machine.hypervisor.msrWrite(EOM, 0n);
     expect(machine.memory.readU8(slot + 16)).toBe(2);
     expect(machine.vectors.length).toBe(2);
+    // The third waits, and a guest writes EOM only if it is told so.
+    expect(machine.memory.readU8(slot + 5)).toBe(1);
     // Still busy: an EOM now changes nothing but the flag.
     machine.hypervisor.msrWrite(EOM, 0n);
     expect(machine.memory.readU8(slot + 16)).toBe(2);

@@ -112,11 +112,39 @@ describe("negotiation", () => {
     }
   });
 
-  it("ends the channel of a guest that finds no version, or picks one that was not offered", () => {
+  it("asks a guest that finds no version again, and ends the channel in the end", () => {
     const service = new FakeService((machine) => new Heartbeat(machine.timers));
-    service.negotiate(["9.0"]);
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      expect(service.machine.log).toEqual([]);
+      service.negotiate(["9.0"]);
+      expect(service.take()).toBeUndefined();
+      service.machine.advance(SECOND / 2);
+    }
     expect(service.machine.log).toEqual(["vmbus: Heartbeat: channel 1 ended: the guest speaks none of our versions"]);
     expect(service.take()).toBeUndefined();
+  });
+
+  it("goes on with a guest that knows its versions a little late, as EL6's hv_utils may", () => {
+    let heartbeat: Heartbeat | undefined;
+    const service = new FakeService((machine) => (heartbeat = new Heartbeat(machine.timers)));
+    service.negotiate([]);
+    expect(heartbeat?.versions).toBeUndefined();
+    service.machine.advance(SECOND / 2);
+    service.negotiate(["3.0"]);
+    expect(heartbeat?.versions).toEqual({ framework: 0x30000, message: 0x30000 });
+    expect(service.take()?.type).toBe(1);
+    expect(service.machine.log).toEqual([]);
+  });
+
+  it("takes no version that was not on offer", () => {
+    let shutdown: Shutdown | undefined;
+    const service = new FakeService((machine) => (shutdown = new Shutdown(machine.timers)));
+    const packet = service.take()!;
+    packet.view.setUint16(18, 16, true);
+    [1, 1, 0, 0, 3, 0, 7, 7].forEach((word, index) => packet.body.setUint16(2 * index, word, true));
+    service.answer(packet);
+    expect(shutdown?.versions).toBeUndefined();
+    expect(shutdown?.available).toBe(false);
   });
 
   it("ends the channel at a message whose sizes lie", () => {
@@ -185,10 +213,11 @@ describe("heartbeat", () => {
 
 describe("shutdown", () => {
   it("asks for what was wanted, and hears the answer", () => {
-    const shutdown = new Shutdown();
+    let made: Shutdown | undefined;
+    const service = new FakeService((machine) => (made = new Shutdown(machine.timers)));
+    const shutdown = made as unknown as Shutdown;
     const answers: boolean[] = [];
     shutdown.onAnswer = (accepted) => answers.push(accepted);
-    const service = new FakeService(() => shutdown);
     expect(shutdown.shutdown()).toBe(false);
     service.negotiate(["3.2"]);
     expect(shutdown.shutdown({ reason: "Bye", timeoutSeconds: 30 })).toBe(true);
@@ -228,7 +257,8 @@ describe("time synchronization", () => {
     const service = new FakeService(
       (machine) => new TimeSync(machine.timers, () => machine.hypervisor.referenceTime()),
     );
-    service.machine.advance(7 * SECOND);
+    // From here on whole seconds: what the negotiation waited for is part of the seventh.
+    service.machine.advance(7 * SECOND - NEGOTIATION_DELAY);
     service.negotiate([version]);
     const newer = version === "4.0";
     const check = (flag: number, seconds: number) => {

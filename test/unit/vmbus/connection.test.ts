@@ -15,7 +15,7 @@ class EchoDevice implements VmbusDevice {
   channel: DeviceChannel | undefined;
   opens = 0;
   closes = 0;
-  ready = 0;
+  ready?: () => void;
   readonly packets: Packet[] = [];
   readonly tornDown: number[] = [];
 
@@ -229,6 +229,13 @@ describe("GPADLs", () => {
     expect(ranges[1]?.read(-1, new Uint8Array(1))).toBe(false);
   });
 
+  it("may be followed by padding in their last message", () => {
+    const { guest, device } = opened();
+    guest.post(words(8, 1, 78, (1 << 16) | 16, 4096, 0, 5, 0, 0xdead, 0xbeef));
+    expect(guest.message(10).view.getUint32(16, true)).toBe(0);
+    expect(device.channel?.gpadl(78)?.map((range) => range.pages)).toEqual([[0x5000]]);
+  });
+
   it("are refused with a status: outside RAM, unknown channel, handle in use, no pages, wrong counts", () => {
     const { machine, guest } = opened();
     const status = () => guest.message(10).view.getUint32(16, true);
@@ -249,8 +256,10 @@ describe("GPADLs", () => {
   });
 
   it("in use by an open ring are torn down at its close", () => {
-    const { guest, channel } = opened();
+    const { guest, channel, device } = opened();
+    expect(device.channel?.gpadl(channel.gpadl)?.length).toBe(1);
     guest.post(words(11, 1, channel.gpadl));
+    expect(device.channel?.gpadl(channel.gpadl)).toBeUndefined();
     expect(guest.messages()).toEqual([]);
     guest.post(words(7, 1));
     expect(guest.message(12).view.getUint32(8, true)).toBe(channel.gpadl);
@@ -443,7 +452,7 @@ describe("rings", () => {
   it("bounds the queue and tells the device when there is room", () => {
     const { machine, channel, device } = opened(WIN8_1, 2);
     let readies = 0;
-    (device as VmbusDevice).ready = () => readies++;
+    device.ready = () => void readies++;
     let accepted = 0;
     while (device.channel?.send({ payload: new Uint8Array(400) })) accepted++;
     expect(accepted).toBe(1024 + 9);
@@ -517,6 +526,14 @@ describe("rings", () => {
     ["write index unaligned", (channel: FakeChannel) => channel.set(channel.up, 0, 12)],
     ["less than a packet", (channel: FakeChannel) => channel.set(channel.up, 0, 16)],
     ["packet of length 0", (channel: FakeChannel) => channel.set(channel.up, 0, 64)],
+    [
+      "packet without room for its trailer",
+      (channel: FakeChannel) => {
+        channel.send(6, new Uint8Array(0), { signal: false });
+        channel.set(channel.up, 0, 24);
+        channel.spoil(4, 3);
+      },
+    ],
     ["unknown packet type", (channel: FakeChannel) => void channel.send(99, new Uint8Array(8))],
     [
       "GPA range outside RAM",
@@ -542,7 +559,7 @@ describe("rings", () => {
         channel.send(6, new Uint8Array(8));
       },
     ],
-  ])("ends the channel, and it alone, at a %s", (_, spoil) => {
+  ])("ends the channel, and it alone, at a %s", (what, spoil) => {
     const { machine, guest, device, channel, offer } = opened();
     machine.log.length = 0;
     spoil(channel);
@@ -550,6 +567,7 @@ describe("rings", () => {
     guest.signal(channel.connectionId);
     expect(machine.log.length).toBe(1);
     expect(machine.log[0]).toMatch(/^vmbus: Echo: channel 1 ended: /);
+    if (what === "packet without room for its trailer") expect(device.packets).toEqual([]);
     expect([device.opens, device.closes]).toEqual([1, 1]);
     expect(machine.vmbus.channels()[0]?.state).toBe("closed");
     // The guest may close and open it again.

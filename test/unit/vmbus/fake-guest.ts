@@ -288,6 +288,11 @@ export class FakeChannel {
     this.guest.machine.memory.writeU32(header + field, value);
   }
 
+  /** Overwrites a byte of the guest-to-host ring's data. */
+  spoil(index: number, value: number): void {
+    this.guest.machine.memory.writeU8(this.address(0, index), value);
+  }
+
   private address(firstPage: number, index: number): number {
     const at = index % this.size;
     return (this.gpas[firstPage + 1 + Math.floor(at / PAGE)] ?? 0) + (at % PAGE);

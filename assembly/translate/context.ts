@@ -1,0 +1,285 @@
+// What the emitters share while one region is translated: the locals of its function, the place in it, and the ways
+// out. All registers of the guest that the region uses live in locals; memory has them again whenever the region is
+// left or a handler runs.
+
+import {
+  CODE_BASE,
+  CURRENT_OP,
+  FLAG_CARRIES,
+  FLAG_RESULT,
+  INSTRUCTION_COUNT,
+  INSTRUCTION_LIMIT,
+  REGS,
+  RIP,
+  TLB_SET,
+} from "../state";
+import { KIND_RAW } from "./support";
+import { FUNCTION_STORE_FLAGS } from "./module";
+import {
+  BR,
+  CATCH_ALL,
+  END,
+  I32_EQZ,
+  I32_LOAD,
+  I64_ADD,
+  I64_AND,
+  I64_LOAD,
+  I64_STORE,
+  I64_SUB,
+  IF,
+  RETHROW,
+  TYPE_VOID,
+  access,
+  byte,
+  call,
+  i32Const,
+  i64Const,
+  localGet,
+  localSet,
+  unsigned,
+} from "./wasm";
+
+// Locals. 0 is the parameter: which block to begin with.
+export const LOCAL_BLOCK: u32 = 0;
+/** RAX..R15: i64. */
+export const LOCAL_REGISTER: u32 = 1;
+/** Pending flags: operands and result, i64. */
+export const LOCAL_FLAG_A: u32 = 17;
+export const LOCAL_FLAG_B: u32 = 18;
+export const LOCAL_FLAG_RESULT: u32 = 19;
+/** Instructions that may still run, and the limit that they were counted from. */
+export const LOCAL_LEFT: u32 = 20;
+export const LOCAL_LIMIT: u32 = 21;
+/** Operands of the instruction: i64. */
+export const LOCAL_A: u32 = 22;
+export const LOCAL_B: u32 = 23;
+export const LOCAL_RESULT: u32 = 24;
+export const LOCAL_ADDRESS: u32 = 25;
+/** CODE_BASE. */
+export const LOCAL_BASE: u32 = 26;
+/** RIP on the way out. */
+export const LOCAL_RIP: u32 = 27;
+export const LOCALS_I64: u32 = 27;
+/** Kind of the pending flags (translate/support.ts). */
+export const LOCAL_FLAG_KIND: u32 = 28;
+export const LOCAL_TLB: u32 = 29;
+export const LOCAL_ENTRY: u32 = 30;
+/** 1 while memory has the registers, not the locals. */
+export const LOCAL_IN_MEMORY: u32 = 31;
+/** 1 if the slow path was taken and asked the run loop to look up. */
+export const LOCAL_ATTENTION: u32 = 32;
+/** Where a read-modify-write writes, 0 if by the slow path. */
+export const LOCAL_POINTER: u32 = 33;
+export const LOCALS_I32: u32 = 6;
+
+/** Registers that the region reads or writes, and that it writes: bit n for register n. */
+export let usedRegisters: u32 = 0;
+export let writtenRegisters: u32 = 0;
+
+/** True in 64-bit mode, false in flat 32-bit mode. */
+export let is64: bool = false;
+
+// The block and instruction in work.
+export let blockOps: u32 = 0;
+export let blockCount: u32 = 0;
+export let currentOp: u32 = 0;
+export let currentIndex: u32 = 0;
+/** Labels between here and the dispatch loop's label. */
+export let depth: u32 = 0;
+/** True if the running instruction took a path that can set LOCAL_ATTENTION. */
+export let needsAttention: bool = false;
+
+/** Static kind of the pending flags, or KIND_UNKNOWN. */
+export const KIND_UNKNOWN: u32 = 0xff;
+export let flagKind: u32 = KIND_UNKNOWN;
+export function setFlagKind(kind: u32): void { flagKind = kind; }
+export function setNeedsAttention(value: bool): void { needsAttention = value; }
+export function enterLabel(): void { depth++; }
+export function leaveLabel(): void { depth--; }
+
+export function beginRegion(mode64: bool, firstPass: bool): void {
+  is64 = mode64;
+  if (firstPass) {
+    usedRegisters = 0;
+    writtenRegisters = 0;
+  }
+}
+
+export function beginBlock(ops: u32, count: u32, labels: u32): void {
+  blockOps = ops;
+  blockCount = count;
+  depth = labels;
+  flagKind = KIND_UNKNOWN;
+}
+
+export function beginInstruction(op: u32, index: u32): void {
+  currentOp = op;
+  currentIndex = index;
+  needsAttention = false;
+}
+
+/** Pushes register n, all 64 bits. */
+export function getRegister(n: u32): void {
+  usedRegisters |= 1 << n;
+  localGet(LOCAL_REGISTER + n);
+}
+
+/** Pops into register n, all 64 bits. */
+export function setRegister(n: u32): void {
+  usedRegisters |= 1 << n;
+  writtenRegisters |= 1 << n;
+  localSet(LOCAL_REGISTER + n);
+}
+
+/** Pushes the count of instructions retired before this block began. */
+function blockStartCount(): void {
+  localGet(LOCAL_LIMIT);
+  localGet(LOCAL_LEFT);
+  byte(I64_SUB);
+  i64Const(blockCount);
+  byte(I64_SUB);
+}
+
+/** Pushes the arguments that tell the core which instruction runs: op, block, count. */
+export function pushPlace(): void {
+  i32Const(currentOp);
+  i32Const(blockOps);
+  blockStartCount();
+}
+
+function loadRegisters(): void {
+  for (let n: u32 = 0; n < 16; n++) {
+    if ((usedRegisters & (1 << n)) == 0) continue;
+    i32Const(0);
+    access(I64_LOAD, REGS + (n << 3));
+    localSet(LOCAL_REGISTER + n);
+  }
+}
+
+function storeRegisters(): void {
+  for (let n: u32 = 0; n < 16; n++) {
+    if ((writtenRegisters & (1 << n)) == 0) continue;
+    i32Const(0);
+    localGet(LOCAL_REGISTER + n);
+    access(I64_STORE, REGS + (n << 3));
+  }
+}
+
+function loadFlags(): void {
+  i32Const(0);
+  access(I64_LOAD, FLAG_RESULT);
+  localSet(LOCAL_FLAG_RESULT);
+  i32Const(0);
+  access(I64_LOAD, FLAG_CARRIES);
+  localSet(LOCAL_FLAG_A);
+  i32Const(KIND_RAW);
+  localSet(LOCAL_FLAG_KIND);
+}
+
+function storePendingFlags(): void {
+  localGet(LOCAL_FLAG_KIND);
+  localGet(LOCAL_FLAG_A);
+  localGet(LOCAL_FLAG_B);
+  localGet(LOCAL_FLAG_RESULT);
+  call(FUNCTION_STORE_FLAGS);
+}
+
+/** At the region's entry. */
+export function prologue(): void {
+  loadRegisters();
+  loadFlags();
+  i32Const(0);
+  access(I64_LOAD, INSTRUCTION_LIMIT);
+  localSet(LOCAL_LIMIT);
+  localGet(LOCAL_LIMIT);
+  i32Const(0);
+  access(I64_LOAD, INSTRUCTION_COUNT);
+  byte(I64_SUB);
+  localSet(LOCAL_LEFT);
+  i32Const(0);
+  access(I64_LOAD, CODE_BASE);
+  localSet(LOCAL_BASE);
+  i32Const(0);
+  access(I32_LOAD, TLB_SET);
+  localSet(LOCAL_TLB);
+}
+
+/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
+export function epilogue(): void {
+  storeRegisters();
+  storePendingFlags();
+  i32Const(0);
+  localGet(LOCAL_RIP);
+  access(I64_STORE, RIP);
+  i32Const(0);
+  localGet(LOCAL_LIMIT);
+  localGet(LOCAL_LEFT);
+  byte(I64_SUB);
+  access(I64_STORE, INSTRUCTION_COUNT);
+  // CURRENT_OP and BLOCK_START.
+  i32Const(0);
+  i64Const(0);
+  access(I64_STORE, CURRENT_OP);
+}
+
+/** When the slow path or a handler faults: the locals, unless memory is ahead of them; the count is there already. */
+export function catchFault(): void {
+  byte(CATCH_ALL);
+  localGet(LOCAL_IN_MEMORY);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  storeRegisters();
+  storePendingFlags();
+  byte(END);
+  byte(RETHROW);
+  unsigned(0);
+}
+
+/** Before a handler: memory has all state, and knows the place. */
+export function toMemory(): void {
+  storeRegisters();
+  storePendingFlags();
+  i32Const(1);
+  localSet(LOCAL_IN_MEMORY);
+}
+
+/** After it. */
+export function fromMemory(): void {
+  i32Const(0);
+  localSet(LOCAL_IN_MEMORY);
+  loadRegisters();
+  loadFlags();
+  flagKind = KIND_RAW;
+}
+
+/** Branches to where every way out ends; LOCAL_RIP is set. */
+export function branchToExit(): void {
+  byte(BR);
+  // Beyond the dispatch loop's label: the try, then the exit.
+  unsigned(depth + 2);
+}
+
+/** Pushes RIP of an offset in this page. */
+export function pushRip(offset: i64): void {
+  localGet(LOCAL_BASE);
+  i64Const(offset);
+  byte(I64_ADD);
+  if (!is64) {
+    i64Const(0xffffffff);
+    byte(I64_AND);
+  }
+}
+
+/** Leaves the region for an offset in this page (or beyond), with `unrun` instructions of the block not run. */
+export function exitTo(offset: i64, unrun: u32): void {
+  if (unrun != 0) {
+    localGet(LOCAL_LEFT);
+    i64Const(unrun);
+    byte(I64_ADD);
+    localSet(LOCAL_LEFT);
+  }
+  pushRip(offset);
+  localSet(LOCAL_RIP);
+  branchToExit();
+}

@@ -1,0 +1,155 @@
+// The frame of a module of translated code: its types, what it imports from the core, and the export of each function
+// as "0", "1", ... (WebAssembly core specification, 5.5). A function's body is written between beginBody() and
+// endBody().
+
+import {
+  END,
+  TYPE_FUNCTION,
+  TYPE_I32,
+  TYPE_I64,
+  byte,
+  patch,
+  position,
+  reserve,
+  seek,
+  unsigned,
+} from "./wasm";
+
+/** Type of a translated function: (i32) -> (). */
+const TYPE_ENTRY: u32 = 0;
+
+// Indices of the imported functions; the order of importAll().
+export const FUNCTION_HANDLER: u32 = 0;
+export const FUNCTION_READ: u32 = 1;
+export const FUNCTION_WRITE: u32 = 5;
+export const FUNCTION_MODIFY: u32 = 9;
+export const FUNCTION_MODIFIED: u32 = 13;
+export const FUNCTION_STORE_FLAGS: u32 = 17;
+export const FUNCTION_CONDITION: u32 = 18;
+const IMPORTED_FUNCTIONS: u32 = 19;
+
+const SECTION_TYPE: u32 = 1;
+const SECTION_IMPORT: u32 = 2;
+const SECTION_FUNCTION: u32 = 3;
+const SECTION_EXPORT: u32 = 7;
+const SECTION_CODE: u32 = 10;
+
+let sectionSize: u32 = 0;
+let codeSize: u32 = 0;
+let bodySize: u32 = 0;
+
+function beginSection(id: u32): void {
+  byte(id);
+  sectionSize = reserve();
+}
+function endSection(): void { patch(sectionSize, position - sectionSize - 5); }
+
+function type(parameters: u32, count: u32, result: u32): void {
+  byte(TYPE_FUNCTION);
+  unsigned(count);
+  for (let i: u32 = 0; i < count; i++) byte(((parameters >> i) & 1) != 0 ? TYPE_I64 : TYPE_I32);
+  unsigned(result == 0 ? 0 : 1);
+  if (result != 0) byte(result);
+}
+
+function types(): void {
+  beginSection(SECTION_TYPE);
+  unsigned(7);
+  // Bit i of the first argument: parameter i is an i64.
+  type(0, 1, 0);
+  type(0b100, 3, 0);
+  type(0b1001, 4, TYPE_I64);
+  type(0b10011, 5, 0);
+  type(0b1, 1, 0);
+  type(0b1110, 4, 0);
+  type(0b01110, 5, TYPE_I32);
+  endSection();
+}
+
+/** Writes a name of up to eight ASCII characters, the first in the low byte. */
+function name(characters: u64): void {
+  let length: u32 = 0;
+  for (let rest = characters; rest != 0; rest >>= 8) length++;
+  unsigned(length);
+  for (; characters != 0; characters >>= 8) byte(<u32>characters & 0xff);
+}
+
+/** "c": the one module that translated code imports from. */
+const MODULE: u64 = 0x63;
+
+function importFunction(index: u32, typeIndex: u32): void {
+  name(MODULE);
+  // "a", "b", ...: the host gives the functions under these names (emulator/cpu/translations.ts).
+  name(0x61 + index);
+  byte(0);
+  unsigned(typeIndex);
+}
+
+function imports(): void {
+  beginSection(SECTION_IMPORT);
+  unsigned(1 + IMPORTED_FUNCTIONS);
+  // "M": the memory. The table is not imported: an instance that does costs its whole length to make.
+  name(MODULE);
+  name(0x4d);
+  byte(2);
+  byte(0);
+  unsigned(0);
+  importFunction(FUNCTION_HANDLER, 1);
+  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_READ + i, 2);
+  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_WRITE + i, 3);
+  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFY + i, 2);
+  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFIED + i, 4);
+  importFunction(FUNCTION_STORE_FLAGS, 5);
+  importFunction(FUNCTION_CONDITION, 6);
+  endSection();
+}
+
+/** Bodies are written to `address` first: only then is known how many there are. */
+export function beginBodies(address: u32): void { seek(address); }
+
+/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
+export function beginModule(address: u32, count: u32): void {
+  seek(address);
+  store<u64>(position, 0x000000016d736100);
+  seek(position + 8);
+  types();
+  imports();
+  beginSection(SECTION_FUNCTION);
+  unsigned(count);
+  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
+  endSection();
+  beginSection(SECTION_EXPORT);
+  unsigned(count);
+  for (let i: u32 = 0; i < count; i++) {
+    name(0x30 + i);
+    byte(0);
+    unsigned(IMPORTED_FUNCTIONS + i);
+  }
+  endSection();
+  byte(SECTION_CODE);
+  codeSize = reserve();
+  unsigned(count);
+}
+
+/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameter. */
+export function beginBody(i64s: u32, i32s: u32): void {
+  bodySize = reserve();
+  unsigned(2);
+  unsigned(i64s);
+  byte(TYPE_I64);
+  unsigned(i32s);
+  byte(TYPE_I32);
+}
+
+export function endBody(): void {
+  byte(END);
+  patch(bodySize, position - bodySize - 5);
+}
+
+/** Ends the module with the bodies from `bodies` to `end`. @returns its length in bytes */
+export function endModule(start: u32, bodies: u32, end: u32): u32 {
+  memory.copy(position, bodies, end - bodies);
+  seek(position + end - bodies);
+  patch(codeSize, position - codeSize - 5);
+  return position - start;
+}

@@ -1,0 +1,333 @@
+// Operands in translated code: registers of every width in locals, memory through the TLB's fast path, inline.
+// Values on the stack are i64, zero-extended from the operand's width; `size` is log2 of its bytes.
+
+import {
+  BLOCK_LIMIT,
+  REGS,
+  SEGMENTS,
+  SEGMENT_BASE,
+  SEGMENT_STRIDE,
+  TLB_ADDEND,
+  TLB_READ_TAG,
+  TLB_WRITE_TAG,
+  ZERO_REG,
+  FS,
+  CS,
+} from "../state";
+import {
+  EA_64_ADDRESS_32,
+  EA_BASED,
+  EA_PLAIN,
+  EA_RIP,
+  EA_RIP_BASED,
+  EA_SEGMENTED_32,
+  OP_DISPLACEMENT,
+  OP_EA,
+  OP_INDEX,
+  OP_NEXT,
+  OP_RM,
+  OP_SCALE,
+  isRegister,
+  regAddress,
+  rmAddress,
+} from "../decode/instruction";
+import {
+  LOCAL_ADDRESS,
+  LOCAL_ATTENTION,
+  LOCAL_BASE,
+  LOCAL_ENTRY,
+  LOCAL_POINTER,
+  LOCAL_RESULT,
+  LOCAL_TLB,
+  getRegister,
+  is64,
+  pushPlace,
+  setNeedsAttention,
+  setRegister,
+} from "./context";
+import { FUNCTION_MODIFIED, FUNCTION_MODIFY, FUNCTION_READ, FUNCTION_WRITE } from "./module";
+import {
+  ELSE,
+  END,
+  I32_ADD,
+  I32_AND,
+  I32_EQZ,
+  I32_LOAD,
+  I32_SHL,
+  I32_WRAP_I64,
+  I64_ADD,
+  I64_AND,
+  I64_EQ,
+  I64_EXTEND_I32_U,
+  I64_LOAD,
+  I64_LOAD16_U,
+  I64_LOAD32_U,
+  I64_LOAD8_U,
+  I64_OR,
+  I64_SHL,
+  I64_SHR_U,
+  I64_STORE,
+  I64_STORE16,
+  I64_STORE32,
+  I64_STORE8,
+  IF,
+  TYPE_I64,
+  TYPE_VOID,
+  access,
+  byte,
+  call,
+  i32Const,
+  i64Const,
+  localGet,
+  localSet,
+  localTee,
+} from "./wasm";
+
+const PAGE_MASK: i64 = ~0xfff;
+
+/** Zero-extends the i64 on the stack from the low bits of a width. */
+export function mask(size: u32): void {
+  if (size == 3) return;
+  if (size == 2) {
+    byte(I32_WRAP_I64);
+    byte(I64_EXTEND_I32_U);
+    return;
+  }
+  i64Const(size == 0 ? 0xff : 0xffff);
+  byte(I64_AND);
+}
+
+// A register by its state address: byte registers AH CH DH BH are one byte above RAX RCX RDX RBX.
+// @ts-ignore: decorator
+@inline function numberOf(address: u32): u32 { return (address - REGS) >> 3; }
+// @ts-ignore: decorator
+@inline function isHigh(address: u32): bool { return (address & 7) == 1; }
+
+/** Pushes a register. */
+export function pushRegister(address: u32, size: u32): void {
+  getRegister(numberOf(address));
+  if (isHigh(address)) {
+    i64Const(8);
+    byte(I64_SHR_U);
+  }
+  // In 32-bit mode the upper halves are zero already.
+  if (size != 2 || is64) mask(size);
+}
+
+/** Pops a zero-extended value into a register. */
+export function popRegister(address: u32, size: u32): void {
+  const n = numberOf(address);
+  if (size < 2) {
+    if (isHigh(address)) {
+      i64Const(8);
+      byte(I64_SHL);
+    }
+    getRegister(n);
+    i64Const(isHigh(address) ? ~(<i64>0xff00) : size == 0 ? ~(<i64>0xff) : ~(<i64>0xffff));
+    byte(I64_AND);
+    byte(I64_OR);
+  }
+  setRegister(n);
+}
+
+function pushAddressRegister(address: u32): bool {
+  if (address == ZERO_REG) return false;
+  getRegister(numberOf(address));
+  return true;
+}
+
+/** True if the memory operand's address form can be computed inline. */
+export function canAddress(op: u32, write: bool): bool {
+  const kind = (load<u8>(op, OP_EA) >> 3) & 15;
+  const segment: u32 = load<u8>(op, OP_EA) & 7;
+  if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
+  // The region's guard covers ES, SS, DS and reading through CS; FS and GS may be anything.
+  return kind == EA_SEGMENTED_32 && segment < FS && !(write && segment == CS);
+}
+
+/** Pushes the offset part of the address, as LEA has it. */
+export function pushOffset(op: u32): void {
+  const kind = (load<u8>(op, OP_EA) >> 3) & 15;
+  if (kind == EA_RIP || kind == EA_RIP_BASED) {
+    localGet(LOCAL_BASE);
+    i64Const(<i64>load<u16>(op, OP_NEXT) + <i64>load<i32>(op, OP_DISPLACEMENT));
+    byte(I64_ADD);
+    return;
+  }
+  let pushed = pushAddressRegister(load<u16>(op, OP_RM));
+  if (pushAddressRegister(load<u16>(op, OP_INDEX))) {
+    const scale: u32 = load<u8>(op, OP_SCALE);
+    if (scale != 0) {
+      i64Const(scale);
+      byte(I64_SHL);
+    }
+    if (pushed) byte(I64_ADD);
+    pushed = true;
+  }
+  const displacement = <i64>load<i32>(op, OP_DISPLACEMENT);
+  if (!pushed) i64Const(displacement);
+  else if (displacement != 0) {
+    i64Const(displacement);
+    byte(I64_ADD);
+  }
+  if (kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32) mask(2);
+}
+
+/** Computes the linear address of the memory operand into LOCAL_ADDRESS. */
+export function computeAddress(op: u32): void {
+  pushOffset(op);
+  const segment: u32 = load<u8>(op, OP_EA) & 7;
+  if (is64 && segment >= FS) {
+    i32Const(0);
+    access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
+    byte(I64_ADD);
+  }
+  localSet(LOCAL_ADDRESS);
+}
+
+/** Pushes whether the TLB lets LOCAL_ADDRESS through; LOCAL_ENTRY is its entry. */
+function probe(size: u32, tag: u32): void {
+  localGet(LOCAL_ADDRESS);
+  i64Const(12);
+  byte(I64_SHR_U);
+  byte(I32_WRAP_I64);
+  i32Const(4095);
+  byte(I32_AND);
+  i32Const(5);
+  byte(I32_SHL);
+  localGet(LOCAL_TLB);
+  byte(I32_ADD);
+  localTee(LOCAL_ENTRY);
+  access(I64_LOAD, tag);
+  localGet(LOCAL_ADDRESS);
+  if (size != 0) {
+    i64Const((1 << size) - 1);
+    byte(I64_ADD);
+  }
+  i64Const(PAGE_MASK);
+  byte(I64_AND);
+  byte(I64_EQ);
+}
+
+/** Pushes the address in linear memory that LOCAL_ENTRY maps LOCAL_ADDRESS to. */
+function pushPointer(): void {
+  localGet(LOCAL_ADDRESS);
+  byte(I32_WRAP_I64);
+  localGet(LOCAL_ENTRY);
+  access(I32_LOAD, TLB_ADDEND);
+  byte(I32_ADD);
+}
+
+/** After the slow path: did it ask the run loop to look up? */
+function noteAttention(): void {
+  i32Const(0);
+  access(I32_LOAD, BLOCK_LIMIT);
+  byte(I32_EQZ);
+  localSet(LOCAL_ATTENTION);
+  setNeedsAttention(true);
+}
+
+function loadOpcode(size: u32): u32 {
+  return size == 0 ? I64_LOAD8_U : size == 1 ? I64_LOAD16_U : size == 2 ? I64_LOAD32_U : I64_LOAD;
+}
+function storeOpcode(size: u32): u32 {
+  return size == 0 ? I64_STORE8 : size == 1 ? I64_STORE16 : size == 2 ? I64_STORE32 : I64_STORE;
+}
+
+/** Pushes what is at LOCAL_ADDRESS. */
+export function readMemory(size: u32): void {
+  probe(size, TLB_READ_TAG);
+  byte(IF);
+  byte(TYPE_I64);
+  pushPointer();
+  access(loadOpcode(size), 0);
+  byte(ELSE);
+  localGet(LOCAL_ADDRESS);
+  pushPlace();
+  call(FUNCTION_READ + size);
+  noteAttention();
+  byte(END);
+}
+
+/** Writes `value`, a local, to LOCAL_ADDRESS. */
+export function writeMemory(size: u32, value: u32): void {
+  probe(size, TLB_WRITE_TAG);
+  byte(IF);
+  byte(TYPE_VOID);
+  pushPointer();
+  localGet(value);
+  access(storeOpcode(size), 0);
+  byte(ELSE);
+  localGet(LOCAL_ADDRESS);
+  localGet(value);
+  pushPlace();
+  call(FUNCTION_WRITE + size);
+  noteAttention();
+  byte(END);
+}
+
+/** Pushes what is at LOCAL_ADDRESS, checked for writing; modified() writes back. */
+export function readForModification(size: u32): void {
+  probe(size, TLB_WRITE_TAG);
+  byte(IF);
+  byte(TYPE_I64);
+  pushPointer();
+  localTee(LOCAL_POINTER);
+  access(loadOpcode(size), 0);
+  byte(ELSE);
+  i32Const(0);
+  localSet(LOCAL_POINTER);
+  localGet(LOCAL_ADDRESS);
+  pushPlace();
+  call(FUNCTION_MODIFY + size);
+  byte(END);
+}
+
+/** Writes LOCAL_RESULT to where readForModification() read. */
+export function writeModification(size: u32): void {
+  localGet(LOCAL_POINTER);
+  byte(IF);
+  byte(TYPE_VOID);
+  localGet(LOCAL_POINTER);
+  localGet(LOCAL_RESULT);
+  access(storeOpcode(size), 0);
+  byte(ELSE);
+  localGet(LOCAL_RESULT);
+  call(FUNCTION_MODIFIED + size);
+  noteAttention();
+  byte(END);
+}
+
+/** True if r/m is a register, or memory that can be addressed inline. */
+export function canRm(op: u32, write: bool): bool { return isRegister(op) || canAddress(op, write); }
+
+/** Pushes r/m. */
+export function pushRm(op: u32, size: u32): void {
+  if (isRegister(op)) pushRegister(rmAddress(op), size);
+  else {
+    computeAddress(op);
+    readMemory(size);
+  }
+}
+
+/** Pushes the register operand. */
+export function pushReg(op: u32, size: u32): void { pushRegister(regAddress(op), size); }
+/** Pops into the register operand. */
+export function popReg(op: u32, size: u32): void { popRegister(regAddress(op), size); }
+
+/** Pushes r/m for a read-modify-write. */
+export function pushRmForModification(op: u32, size: u32): void {
+  if (isRegister(op)) pushRegister(rmAddress(op), size);
+  else {
+    computeAddress(op);
+    readForModification(size);
+  }
+}
+
+/** Second half: r/m becomes LOCAL_RESULT. */
+export function storeRmModified(op: u32, size: u32): void {
+  if (isRegister(op)) {
+    localGet(LOCAL_RESULT);
+    popRegister(rmAddress(op), size);
+  } else writeModification(size);
+}

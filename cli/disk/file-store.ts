@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, fsync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import {
   checkRange,
@@ -64,7 +74,7 @@ export class FileStore implements BlockStore {
 
   async read(offset: number, target: Uint8Array): Promise<void> {
     checkRange(this, offset, target.length);
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const count = this.guard(() => readSync(this.descriptor, target, done, target.length - done, offset + done));
       if (count === 0) throw new StorageError(`'${this.path}' became shorter while it was open`);
       done += count;
@@ -75,7 +85,7 @@ export class FileStore implements BlockStore {
     checkWritable(this);
     checkRange(this, offset, source.length);
     if (this.failure) throw this.failure;
-    for (let done = 0; done < source.length; ) {
+    for (let done = 0; done < source.length;) {
       done += this.guard(() => writeSync(this.descriptor, source, done, source.length - done, offset + done));
     }
   }

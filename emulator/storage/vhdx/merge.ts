@@ -2,11 +2,7 @@ import { type BlockStore } from "../block/block-store";
 import { COPY_UNIT } from "../disk";
 import { type Progress } from "../copy-disk";
 import { verify } from "./errors";
-import {
-  PAYLOAD_BLOCK_FULLY_PRESENT,
-  PAYLOAD_BLOCK_NOT_PRESENT,
-  PAYLOAD_BLOCK_PARTIALLY_PRESENT,
-} from "./format";
+import { PAYLOAD_BLOCK_FULLY_PRESENT, PAYLOAD_BLOCK_NOT_PRESENT, PAYLOAD_BLOCK_PARTIALLY_PRESENT } from "./format";
 import { openImage, type ParentResolver, openVhdx } from "./open";
 import { readImage } from "./read-image";
 import { VhdxDisk } from "./vhdx-disk";
@@ -90,11 +86,9 @@ async function copyBlock(
   const { sectorSize } = source;
   const buffer = new Uint8Array(Math.min(COPY_UNIT, length));
   const end = begin + length;
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     const sectors = Math.min(buffer.length, end - at) / sectorSize;
-    const run = partly
-      ? await source.image.bitmaps.run(at / sectorSize, sectors)
-      : { present: true, sectors };
+    const run = partly ? await source.image.bitmaps.run(at / sectorSize, sectors) : { present: true, sectors };
     const part = buffer.subarray(0, run.sectors * sectorSize);
     if (run.present) {
       await source.read(at / sectorSize, part);

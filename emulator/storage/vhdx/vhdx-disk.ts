@@ -58,9 +58,7 @@ export class VhdxDisk implements Disk {
   async write(lba: number, source: Uint8Array): Promise<void> {
     const offset = requestOffset(this, lba, source.length);
     await this.begin();
-    await this.lock.runShared(() =>
-      this.writer.write(offset, source, (allocate) => this.metadataChange.run(allocate)),
-    );
+    await this.lock.runShared(() => this.writer.write(offset, source, (allocate) => this.metadataChange.run(allocate)));
   }
 
   async writeZeros(lba: number, sectors: number): Promise<void> {

@@ -15,7 +15,13 @@ const DISK_MIB = 6;
 
 /** What the guest did, and after how many operations of the store. */
 type Event =
-  | { readonly at: number; readonly kind: "write"; readonly sector: number; readonly count: number; readonly id: number }
+  | {
+      readonly at: number;
+      readonly kind: "write";
+      readonly sector: number;
+      readonly count: number;
+      readonly id: number;
+    }
   | { readonly at: number; readonly kind: "resize"; readonly size: number }
   | { readonly at: number; readonly kind: "acknowledged" };
 
@@ -40,7 +46,9 @@ async function work(disk: VhdxDisk, store: CutStore, seed: number): Promise<Even
     if (kind < 11) {
       // Some at once, in places of their own.
       const base = random(sectors - 3 * 64);
-      const parts = [0, 1, 2].slice(0, 1 + random(3)).map((part) => ({ sector: base + part * 64, count: 1 + random(64) }));
+      const parts = [0, 1, 2]
+        .slice(0, 1 + random(3))
+        .map((part) => ({ sector: base + part * 64, count: 1 + random(64) }));
       await Promise.all(
         parts.map(({ sector, count }) => {
           events.push({ at: now(), kind: "write", sector, count, id: ++id });
@@ -110,7 +118,8 @@ class Expectation {
       const at = (sector * SECTOR) / 4;
       const id = words[at]!;
       const allowed = this.sectors.get(sector) ?? [this.parentId(sector)];
-      const whole = words[at + 1] === (id === 0 ? 0 : sector) && words[at + 127] === words[at + 1] && words[at + 126] === id;
+      const whole =
+        words[at + 1] === (id === 0 ? 0 : sector) && words[at + 127] === words[at + 1] && words[at + 126] === id;
       if (!whole || !allowed.includes(id)) {
         throw new Error(`sector ${sector} holds ${id} (whole: ${whole}), not one of ${allowed.join(", ")}`);
       }

@@ -205,5 +205,29 @@ describe("a disk whose store is cut off at every point", () => {
     });
   });
 
+  test("a replay that is cut off is taken up again", async () => {
+    const { store, parentId } = await dynamicDisk();
+    const cut = new CutStore(store.copy(), false);
+    const disk = await openVhdx(cut);
+    const events = await work(disk, cut, 42);
+    let replays = 0;
+    let operations = 0;
+    for (const medium of cut.media(randomNumbers(43))) {
+      if (operations % 5 === 0 && (await checkVhdx(medium)).notes.some((note) => /replay/.test(note))) {
+        replays++;
+        const again = new CutStore(medium.copy(), false);
+        await openVhdx(again);
+        for (const second of again.media(randomNumbers(operations))) {
+          const survivor = await openVhdx(second);
+          const expectation = new Expectation(events, DISK_MIB * MIB, parentId);
+          expectation.advance(operations);
+          await expectation.verify(survivor);
+        }
+      }
+      operations++;
+    }
+    expect(replays).toBeGreaterThan(10);
+  });
+
   test("were enough cuts", () => expect(cuts).toBeGreaterThanOrEqual(2000));
 });

@@ -42,7 +42,7 @@ export class FileStore implements BlockStore {
 
   /** Opens a file that exists; throws ConfigurationError when that cannot be done. */
   static open(path: string, { readOnly = false } = {}): FileStore {
-    return FileStore.attempt(path, () => {
+    return FileStore.attempt(path, "opened", () => {
       const descriptor = openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
       if (fstatSync(descriptor).isFile()) return new FileStore(descriptor, path, readOnly);
       closeSync(descriptor);
@@ -52,19 +52,19 @@ export class FileStore implements BlockStore {
 
   /** Makes a new, empty file; throws ConfigurationError when there is one already, or it cannot be made. */
   static create(path: string): FileStore {
-    return FileStore.attempt(path, () => {
+    return FileStore.attempt(path, "made", () => {
       const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
       syncFolder(path);
       return new FileStore(descriptor, path, false);
     });
   }
 
-  private static attempt(path: string, open: () => FileStore): FileStore {
+  private static attempt(path: string, what: string, open: () => FileStore): FileStore {
     try {
       return open();
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;
-      throw new ConfigurationError(`'${path}' cannot be opened: ${reasonOf(error)}`);
+      throw new ConfigurationError(`'${path}' cannot be ${what}: ${reasonOf(error)}`);
     }
   }
 

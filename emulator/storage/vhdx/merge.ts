@@ -23,7 +23,10 @@ export interface MergeFiles {
  * fit. After a crash the child is still whole, and the merge can be repeated. Closes both stores. Throws VhdxError.
  */
 export async function mergeVhdx({ child, parent, resolveParent }: MergeFiles, progress?: Progress): Promise<void> {
-  const target = await openForMerge(parent, resolveParent);
+  const target = await openForMerge(parent, resolveParent).catch(async (error: unknown) => {
+    await child.close();
+    throw error;
+  });
   try {
     const content = await readImage(child);
     const locator = content.metadata.parentLocator;

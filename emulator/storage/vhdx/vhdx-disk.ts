@@ -50,6 +50,10 @@ export class VhdxDisk implements Disk {
     return !this.readOnly && !this.image.metadata.leaveBlockAllocated;
   }
 
+  get trimGranularity(): number {
+    return this.image.metadata.blockSize;
+  }
+
   async read(lba: number, target: Uint8Array): Promise<void> {
     const offset = requestOffset(this, lba, target.length);
     await this.lock.runShared(() => this.reader.read(offset, target));

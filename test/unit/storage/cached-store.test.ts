@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { BlobStore } from "../../../emulator/storage/block/blob-store";
 import { StorageFullError } from "../../../emulator/storage/block/block-store";
 import { CachedStore } from "../../../emulator/storage/block/cached-store";
 import { type ChunkChange, type ChunkDatabase } from "../../../emulator/storage/block/chunk-database";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
+import { copyStore, streamOf } from "../../../emulator/storage/block/transfer";
+import { checkVhdx } from "../../../emulator/storage/vhdx/check";
+import { createVhdx } from "../../../emulator/storage/vhdx/create";
+import { openVhdx } from "../../../emulator/storage/vhdx/open";
 import { pattern, randomNumbers } from "./helpers";
 
 const CHUNK = 4096;
@@ -138,6 +143,64 @@ describe("CachedStore", () => {
     const expected = pattern(CHUNK, 1).slice();
     expected.set(pattern(8, 2), 8);
     expect(database.chunks.get(1)).toEqual(expected);
+  });
+
+  test("under a VHDX file, one flush of the guest is one transaction", async () => {
+    const database = new Database();
+    const store = new CachedStore(database);
+    await createVhdx(store, { size: 8 << 20, type: "dynamic" });
+    const disk = await openVhdx(store);
+    const before = database.commits.length;
+    for (let flush = 0; flush < 10; flush++) {
+      // New blocks, and blocks that are there.
+      await disk.write((flush % 7) * 2048 + flush, pattern(2048, flush));
+      await disk.flush();
+      expect(database.commits.length).toBe(before + flush + 1);
+    }
+    // What the database holds now is what a crash leaves: all that was flushed.
+    const survivor = await openVhdx(new CachedStore(database), { readOnly: true });
+    const bytes = new Uint8Array(2048);
+    for (let flush = 0; flush < 10; flush++) {
+      await survivor.read((flush % 7) * 2048 + flush, bytes);
+      expect({ flush, bytes }).toEqual({ flush, bytes: pattern(2048, flush) });
+    }
+  });
+
+  test("under a VHDX file, a full database makes flushes fail, and the disk stays whole", async () => {
+    const database = new Database();
+    const store = new CachedStore(database);
+    await createVhdx(store, { size: 8 << 20, type: "dynamic" });
+    const disk = await openVhdx(store);
+    await disk.write(0, pattern(512, 1));
+    database.full = true;
+    await expect(disk.flush()).rejects.toThrow(StorageFullError);
+    await disk.write(2048, pattern(512, 2));
+    await expect(disk.flush()).rejects.toThrow(StorageFullError);
+    expect((await checkVhdx(new CachedStore(database))).errors).toEqual([]);
+    database.full = false;
+    await disk.flush();
+    const survivor = await openVhdx(new CachedStore(database));
+    const sector = new Uint8Array(512);
+    for (const [lba, seed] of [
+      [0, 1],
+      [2048, 2],
+    ] as const) {
+      await survivor.read(lba, sector);
+      expect(sector).toEqual(pattern(512, seed));
+    }
+    await survivor.close();
+    expect(await checkVhdx(new CachedStore(database))).toMatchObject({ errors: [], notes: [] });
+  });
+
+  test("a file that is copied through it, or streamed, is the same", async () => {
+    const database = new Database();
+    const source = pattern(5 * 1024 * 1024 + 77, 3).slice();
+    source.fill(0, 1 << 20, 3 << 20);
+    await copyStore(new BlobStore(new Blob([source])), new CachedStore(database));
+    expect(database.chunks.has(300)).toBe(false);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of streamOf(new CachedStore(database))) pieces.push(piece);
+    expect(Buffer.compare(Buffer.concat(pieces), source)).toBe(0);
   });
 
   test("memory stays bounded when much is written without a commit", async () => {

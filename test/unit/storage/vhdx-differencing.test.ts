@@ -2,11 +2,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { FileStore } from "../../../cli/disk/file-store";
+import { ConfigurationError } from "../../../emulator/machine-types";
+import { MemoryStore } from "../../../emulator/storage/block/memory-store";
 import { checkVhdx } from "../../../emulator/storage/vhdx/check";
-import { createDifferencing } from "../../../emulator/storage/vhdx/create";
+import { createDifferencing, createVhdx } from "../../../emulator/storage/vhdx/create";
 import { FILE_PARAMETERS, PAYLOAD_BLOCK_PARTIALLY_PRESENT } from "../../../emulator/storage/vhdx/format";
 import { mergeVhdx } from "../../../emulator/storage/vhdx/merge";
-import { type ParentResolver } from "../../../emulator/storage/vhdx/open";
+import { openVhdx, type ParentResolver } from "../../../emulator/storage/vhdx/open";
+import { besideIt, parentsAmong } from "../../../emulator/storage/vhdx/parents-by-name";
 import { type VhdxDisk } from "../../../emulator/storage/vhdx/vhdx-disk";
 import { CutStore, CopyStore } from "./cut-store";
 import {
@@ -179,6 +182,36 @@ describe("differencing VHDX files", () => {
       });
       await verify(join(folder, "one.vhdx"), larger);
     });
+  });
+
+  test("parents are found by name among files without folders", async () => {
+    const files = new Map<string, MemoryStore>();
+    const resolveParent = parentsAmong({
+      open: async (name) => {
+        const store = files.get(name);
+        if (!store) throw new ConfigurationError(`there is no disk '${name}'`);
+        return store;
+      },
+    });
+    for (const name of ["a", "b", "c"]) files.set(name, new MemoryStore());
+    await createVhdx(files.get("a")!, { size: 4 * MIB, type: "dynamic" });
+    for (const [parent, child] of [
+      ["a", "b"],
+      ["b", "c"],
+    ] as const) {
+      const disk = await openVhdx(files.get(parent)!, { resolveParent });
+      await disk.write(parent === "a" ? 1 : 2, pattern(512, parent.charCodeAt(0)));
+      await disk.flush();
+      await createDifferencing(files.get(child)!, disk, { relativePath: besideIt(parent) });
+      await disk.close();
+    }
+    const disk = await openVhdx(files.get("c")!, { resolveParent });
+    const sectors = new Uint8Array(1024);
+    await disk.read(1, sectors);
+    expect(Buffer.compare(sectors.subarray(0, 512), pattern(512, "a".charCodeAt(0)))).toBe(0);
+    expect(Buffer.compare(sectors.subarray(512), pattern(512, "b".charCodeAt(0)))).toBe(0);
+    files.delete("a");
+    await expect(openVhdx(files.get("c")!, { resolveParent })).rejects.toThrow("there is no disk 'a'");
   });
 
   test.skipIf(!qemuImgIsThere)("qemu-img finds the file sound, once it is told that there is no parent", async () => {

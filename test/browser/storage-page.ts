@@ -1,5 +1,5 @@
 // What test/browser/storage.test.ts runs in a page: disks kept in IndexedDB.
-import { StorageBusyError, StorageFullError } from "../../emulator/storage/block/block-store";
+import { StorageBusyError } from "../../emulator/storage/block/block-store";
 import { IndexedDbFiles } from "../../emulator/storage/block/indexeddb";
 import { checkVhdx } from "../../emulator/storage/vhdx/check";
 import { createVhdx } from "../../emulator/storage/vhdx/create";
@@ -35,6 +35,15 @@ async function writeRecords(name: string, first: number, report: (number: number
   }
 }
 
+/** Writes so many records from `first` on, each durable, and leaves the disk open. */
+async function writeSome(name: string, first: number, count: number): Promise<void> {
+  const disk = await openVhdx(await new IndexedDbFiles().open(name));
+  for (let number = first; number < first + count; number++) {
+    await disk.write(place(number, disk.size), record(number));
+    await disk.flush();
+  }
+}
+
 /** The records up to `last` that are not there, and what a check of the file finds. */
 async function verifyRecords(name: string, last: number): Promise<{ missing: number[]; errors: readonly string[] }> {
   const store = await new IndexedDbFiles().open(name);
@@ -58,36 +67,6 @@ async function hold(name: string): Promise<string> {
   } catch (error) {
     return error instanceof StorageBusyError ? `busy: ${error.message}` : `failed: ${String(error)}`;
   }
-}
-
-/** Fills the quota, frees some, and goes on: the disk must be whole after each. */
-async function fill(
-  name: string,
-  mib: number,
-): Promise<{ full: boolean; recovered: boolean; errors: readonly string[] }> {
-  const files = new IndexedDbFiles("hypertab-disks", { capacity: 8 * MIB });
-  const disk = await openVhdx(await files.open(name));
-  await disk.write(0, record(1));
-  await disk.flush();
-  let full = false;
-  const noise = crypto.getRandomValues(new Uint8Array(65536));
-  try {
-    for (let lba = 2048; lba < mib * 2048; lba += 128) {
-      await disk.write(lba, noise);
-      if (lba % 8192 === 0) await disk.flush();
-    }
-    await disk.flush();
-  } catch (error) {
-    full = error instanceof StorageFullError;
-    if (!full) throw error;
-  }
-  return { full, recovered: await firstRecordIsThere(name, disk), errors: [] };
-}
-
-async function firstRecordIsThere(_name: string, disk: Awaited<ReturnType<typeof openVhdx>>): Promise<boolean> {
-  const bytes = new Uint8Array(4096);
-  await disk.read(0, bytes);
-  return new Uint32Array(bytes.buffer).every((word) => word === 1);
 }
 
 /** MiB/s and requests/s of a store with chunks of this size. */
@@ -131,6 +110,6 @@ async function measure(chunkSize: number, mib: number): Promise<Record<string, n
   return { write: mib / write, read: mib / read, scatteredReads: 400 / scattered, flushes: 60 / flushes };
 }
 
-const api = { create, writeRecords, verifyRecords, hold, fill, measure, list: () => new IndexedDbFiles().list() };
+const api = { create, writeRecords, writeSome, verifyRecords, hold, measure, list: () => new IndexedDbFiles().list() };
 export type StoragePage = typeof api;
 Object.assign(globalThis, { storagePage: api });

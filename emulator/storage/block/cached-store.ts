@@ -41,6 +41,8 @@ export class CachedStore implements BlockStore {
   private removedFrom = Infinity;
   /** The same, for the commit that is under way. */
   private voidUntilCommitted = Infinity;
+  /** Something was committed that only the next durable commit makes durable. */
+  private loose = false;
   private lastCommit: Promise<unknown> = Promise.resolve();
   /** The chunk that a sequential reader asks for next, and how far it was read for. */
   private nextChunk = -1;
@@ -108,14 +110,18 @@ export class CachedStore implements BlockStore {
   }
 
   commit(): Promise<void> {
-    const commit = this.lastCommit.then(() => this.commitNow());
-    this.lastCommit = commit.catch(() => undefined);
-    return commit;
+    return this.commitInTurn(true);
   }
 
   async close(): Promise<void> {
     await this.lastCommit;
     await this.database.close();
+  }
+
+  private commitInTurn(durable: boolean): Promise<void> {
+    const commit = this.lastCommit.then(() => this.commitNow(durable));
+    this.lastCommit = commit.catch(() => undefined);
+    return commit;
   }
 
   private async readPiece(offset: number, target: Uint8Array): Promise<void> {
@@ -160,7 +166,7 @@ export class CachedStore implements BlockStore {
       this.touch(chunk);
     }
     this.evict();
-    if (this.dirty.size > this.capacity >>> 1) await this.commit();
+    if (this.dirty.size > this.capacity >>> 1) await this.commitInTurn(false);
   }
 
   /** Bytes of a chunk that may be changed. */
@@ -171,9 +177,10 @@ export class CachedStore implements BlockStore {
     return chunk.data;
   }
 
-  private async commitNow(): Promise<void> {
+  private async commitNow(durable: boolean): Promise<void> {
     const { bytes: size, removedFrom } = this;
-    if (this.dirty.size === 0 && size === this.committedBytes && removedFrom === Infinity) return;
+    const changed = this.dirty.size > 0 || size !== this.committedBytes || removedFrom !== Infinity;
+    if (!changed && !(durable && this.loose)) return;
     const chunks = [...this.dirty];
     const removed: number[] = [];
     const written: [number, Uint8Array<ArrayBuffer>][] = [];
@@ -187,13 +194,10 @@ export class CachedStore implements BlockStore {
     this.removedFrom = Infinity;
     this.voidUntilCommitted = removedFrom;
     try {
-      await this.database.commit({
-        size,
-        removedFrom: removedFrom === Infinity ? undefined : removedFrom,
-        removed,
-        written,
-      });
+      const cut = removedFrom === Infinity ? undefined : removedFrom;
+      await this.database.commit({ size, removedFrom: cut, removed, written }, durable);
       this.committedBytes = size;
+      this.loose = !durable;
     } catch (error) {
       // Nothing is lost: it all belongs to the next commit, which may find room.
       for (const chunk of chunks) if (this.chunks.get(chunk.index) === chunk) this.dirty.add(chunk);

@@ -17,7 +17,10 @@ export interface ChunkDatabase {
   readonly readOnly: boolean;
   /** The chunks with these indices, undefined for each that is not there. Rejects with StorageError. */
   read(indices: readonly number[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
-  /** Rejects with StorageError or StorageFullError; the database is then as before. */
-  commit(change: ChunkChange): Promise<void>;
+  /**
+   * Makes a change: `durable`, on the medium when this resolves, or only together with the next durable one. Rejects
+   * with StorageError or StorageFullError; the database is then as before.
+   */
+  commit(change: ChunkChange, durable: boolean): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,6 +19,7 @@ class Database implements ChunkDatabase {
   size = 0;
   chunks = new Map<number, Uint8Array<ArrayBuffer>>();
   commits: ChunkChange[] = [];
+  readonly durable: boolean[] = [];
   readonly reads: number[][] = [];
   full = false;
 
@@ -29,7 +30,7 @@ class Database implements ChunkDatabase {
     return now;
   }
 
-  async commit(change: ChunkChange): Promise<void> {
+  async commit(change: ChunkChange, durable: boolean): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.full) throw new StorageFullError("full");
     if (change.removedFrom !== undefined) {
@@ -39,6 +40,7 @@ class Database implements ChunkDatabase {
     for (const [index, chunk] of change.written) this.chunks.set(index, chunk.slice());
     this.size = change.size;
     this.commits.push(change);
+    this.durable.push(durable);
   }
 
   async close(): Promise<void> {
@@ -212,6 +214,11 @@ describe("CachedStore", () => {
       expect(store.cached).toBeLessThanOrEqual(17 * CHUNK);
     }
     expect(database.commits.length).toBeGreaterThan(50);
+    // None of them was asked for; the next one makes them durable, even if nothing is left to be written.
+    expect(database.durable).not.toContain(true);
+    await store.commit();
+    await store.commit();
+    expect(database.durable.filter(Boolean)).toEqual([true]);
   });
 
   test("reads that follow one another are read ahead in few requests", async () => {

@@ -1,10 +1,9 @@
-import { promisifyRequest, type UseStore } from "idb-keyval";
-
 /** LevelDB begins a new log when what the old one holds in memory exceeds 4 MiB (its write_buffer_size). */
 const PADDING = 5 << 20;
 /** From 64 KiB on a value would go to a file of its own. All is noise, because the browser compresses values. */
 const PIECE = 32 << 10;
 
+/** Runs one durable transaction. */
 type Transact = (act: (store: IDBObjectStore) => void) => Promise<void>;
 
 /**
@@ -14,7 +13,7 @@ type Transact = (act: (store: IDBObjectStore) => void) => Promise<void>;
  * writing behind it, and the start after that takes the torn record for corruption and deletes the whole database.
  * Once the log is another one, the torn record is gone with the old. So this must come before anything else is written.
  */
-export async function beginFreshLog(use: UseStore, transact: Transact): Promise<void> {
+export async function beginFreshLog(transact: Transact): Promise<void> {
   if (!isChromium()) return;
   try {
     await transact((store) => {
@@ -26,7 +25,6 @@ export async function beginFreshLog(use: UseStore, transact: Transact): Promise<
     await transact((store) => {
       store.delete(IDBKeyRange.bound(["padding"], ["padding", []]));
     });
-    await use("readonly", (store) => promisifyRequest(store.count(["padding", 0])));
   } catch {
     // Without room for it the disk can still be used; it is as safe as the browser makes it.
   }

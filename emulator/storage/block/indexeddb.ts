@@ -106,7 +106,7 @@ export class IndexedDbFiles {
   }
 
   private beforeWriting(): Promise<void> {
-    return (this.freshLog ??= beginFreshLog(this.use, (act) => transact(this.use, true, act)));
+    return (this.freshLog ??= beginFreshLog((act) => transact(this.use, true, act)));
   }
 
   private attach(name: string, record: DiskRecord, readOnly: boolean, release: () => void): BlockStore {

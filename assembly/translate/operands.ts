@@ -24,7 +24,6 @@ import {
   OP_DISPLACEMENT,
   OP_EA,
   OP_INDEX,
-  OP_NEXT,
   OP_RM,
   OP_SCALE,
   isRegister,
@@ -41,6 +40,7 @@ import {
   LOCAL_TLB,
   getRegister,
   is64,
+  nextOffset,
   pushPlace,
   setNeedsAttention,
   setRegister,
@@ -150,7 +150,7 @@ export function pushOffset(op: u32): void {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   if (kind == EA_RIP || kind == EA_RIP_BASED) {
     localGet(LOCAL_BASE);
-    i64Const(<i64>load<u16>(op, OP_NEXT) + <i64>load<i32>(op, OP_DISPLACEMENT));
+    i64Const(nextOffset(op) + <i64>load<i32>(op, OP_DISPLACEMENT));
     byte(I64_ADD);
     return;
   }

@@ -72,6 +72,10 @@ const single = memory.data(OP_SIZE, 8);
 /** A region is translated anew, with what it calls, after this many times the runs that made it hot. */
 const VERY_HOT: u32 = 50;
 
+/** INSTRUCTION_COUNT when translated code was entered that has not come back; NOT_ENTERED if there is none. */
+let entered: u64 = u64.MAX_VALUE;
+const NOT_ENTERED: u64 = u64.MAX_VALUE;
+
 /** Goes on: nothing that attend() saw ends the run. */
 const CONTINUE: i32 = -1;
 
@@ -154,11 +158,17 @@ export function run(): u32 {
 @inline function runTranslation(translation: u32, count: u64): void {
   store<u32>(BLOCK_LIMIT, 0xffffffff);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
+  entered = count;
   call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
-  store<u64>(
-    STATISTIC_TRANSLATED_INSTRUCTIONS,
-    load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + load<u64>(INSTRUCTION_COUNT) - count,
-  );
+  countTranslated();
+}
+
+/** Translated code has come back, or was left by a fault: what it retired goes to the statistics. */
+// @ts-ignore: decorator
+@inline function countTranslated(): void {
+  const ran = load<u64>(INSTRUCTION_COUNT) - entered;
+  store<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS, load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + ran);
+  entered = NOT_ENTERED;
 }
 
 /** Counts a run of a block by the interpreter; a hot one is queued. @returns true if all blocks were forgotten */
@@ -220,6 +230,7 @@ function recover(): void {
   const rip = load<u64>(CODE_BASE) + <u64>load<u16>(op, OP_NEXT) - <u64>load<u8>(op, OP_LENGTH);
   store<u64>(RIP, load<u32>(CODE_MODE) == MODE_64 ? rip : rip & 0xffffffff);
   store<u64>(CURRENT_OP, 0);
+  if (entered != NOT_ENTERED) countTranslated();
 }
 
 /** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF, RF. */

@@ -9,6 +9,7 @@ import {
   type MachineEvents,
   type MachineSettings,
   type MachineState,
+  type MachineStatistics,
   type MachineStatus,
   type StopReason,
 } from "./machine-types";
@@ -155,6 +156,11 @@ export class Machine {
       vmbusVersion: vmbus.version,
       channels: vmbus.channels(),
     };
+  }
+
+  /** How the processor works: its two engines, what they made and what left them. */
+  statistics(): MachineStatistics {
+    return this.board.processor.statistics();
   }
 
   /**

@@ -144,11 +144,11 @@ export function emitMultiply(op: u32): bool {
   return true;
 }
 
-/** F7 /6 and /7, of 32 and 64 bits, by a register (the handler would read memory a second time): inline where the
- * dividend's upper half only extends the lower one (or, unsigned and 32 bits, where the quotient fits), else by the
- * handler, which knows the rest and the faults. */
+/** F7 /6 and /7, of 32 and 64 bits: inline where the dividend's upper half only extends the lower one (or, unsigned
+ * and 32 bits, where the quotient fits), else by the handler, which knows the rest and the faults. */
 export function emitDivide(op: u32, isSigned: bool): bool {
   const size = sizeOf(op);
+  // The handler would read a divisor in memory once more, and a device notices.
   if (size < 2 || !isRegister(op)) return false;
   pushRm(op, size);
   if (isSigned) signExtend(size);

@@ -17,13 +17,13 @@ const { values } = parseArgs({
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 await buildCore();
 const vite = await createServer({ root, configFile: false, logLevel: "warn", server: { middlewareMode: true, ws: false } });
-const { fuzz, explain } = await vite.ssrLoadModule("/test/core/engines/fuzz.ts");
+const { fuzz, explain, programLength } = await vite.ssrLoadModule("/test/core/engines/fuzz.ts");
 const { makeProgram } = await vite.ssrLoadModule("/test/core/engines/program.ts");
 
 /** Printed after each so many instructions. */
 const STEP = 1_000_000;
 const seed = Number(values.seed);
-if (values.only !== undefined) console.log(explain(makeProgram(seed, 4000), Number(values.only)));
+if (values.only !== undefined) console.log(explain(makeProgram(seed, programLength(seed)), Number(values.only)));
 else {
   let done = 0;
   let translated = 0;

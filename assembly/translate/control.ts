@@ -144,12 +144,12 @@ export function goTo(offset: i64): void {
     exitTo(offset, 0);
     return;
   }
-  if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset);
+  if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
   branchTo(<u32>block);
 }
 
 /** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
-function checkPage(block: u32, offset: i64): void {
+function checkPage(block: u32, offset: i64, jump: bool): void {
   const delta = blockPageDelta(block);
   localGet(LOCAL_BASE);
   i64Const(delta);
@@ -179,7 +179,8 @@ function checkPage(block: u32, offset: i64): void {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  exitTo(offset, 0);
+  if (jump) leaveByJump(offset);
+  else exitTo(offset, 0);
   leaveLabel();
   byte(END);
 }
@@ -189,8 +190,16 @@ function mayNotBeCanonical(offset: i64): bool { return is64 && (offset & ~0xfff)
 
 /** As goTo(), for the target of a jump: one that is not canonical faults before the jump. */
 function jumpTo(offset: i64): void {
-  if (!mayNotBeCanonical(offset) || blockAt(offset) >= 0) {
-    goTo(offset);
+  const block = blockAt(offset);
+  if (block >= 0) {
+    if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, true);
+    branchTo(<u32>block);
+  } else leaveByJump(offset);
+}
+
+function leaveByJump(offset: i64): void {
+  if (!mayNotBeCanonical(offset)) {
+    exitTo(offset, 0);
     return;
   }
   pushRip(offset);

@@ -93,7 +93,7 @@ function makeWorld(random: Random): World {
 function makeSlices(random: Random, instructions: number): Slice[] {
   const slices: Slice[] = [];
   for (let left = instructions; left > 0;) {
-    const length = 1 + random.below(random.pick([4, 100, 1000, 2000]));
+    const length = 1 + random.below(random.pick([4, 100, 1000, instructions >> 1]));
     const kind = random.pick(["none", "none", "interrupt", "interrupt", "nmi", "write"] as const);
     const target = random.once(2) ? CODE + random.below(CODE_PAGES << 12) : DATA + random.below(DATA_PAGES << 12);
     const value = kind === "write" ? (target << 8) | random.below(256) : 32 + random.below(16);

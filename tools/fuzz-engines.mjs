@@ -16,7 +16,12 @@ const { values } = parseArgs({
 });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 await buildCore();
-const vite = await createServer({ root, configFile: false, logLevel: "warn", server: { middlewareMode: true, ws: false } });
+const vite = await createServer({
+  root,
+  configFile: false,
+  logLevel: "warn",
+  server: { middlewareMode: true, ws: false },
+});
 const { fuzz, explain, programLength } = await vite.ssrLoadModule("/test/core/engines/fuzz.ts");
 const { makeProgram } = await vite.ssrLoadModule("/test/core/engines/program.ts");
 

@@ -96,13 +96,16 @@ export class CodeWriter {
   /** A data address, often where a page ends; all kinds of pages, plain ones most often. */
   dataAddress(): number {
     const { random } = this;
-    const page = random.below(4) === 0 ? PAGE_ABSENT + random.below(DATA_PAGES - PAGE_ABSENT) : random.below(PAGE_ABSENT);
+    const page =
+      random.below(4) === 0 ? PAGE_ABSENT + random.below(DATA_PAGES - PAGE_ABSENT) : random.below(PAGE_ABSENT);
     const offset = random.once(4) ? 0x1000 - random.below(20) : random.below(0x1000);
     return DATA + page * 0x1000 + offset;
   }
 
   codeAddress(): number {
-    return this.random.once(3) ? this.random.pick(this.chunks) + this.random.below(40) : CODE + this.random.below(CODE_PAGES << 12);
+    return this.random.once(3)
+      ? this.random.pick(this.chunks) + this.random.below(40)
+      : CODE + this.random.below(CODE_PAGES << 12);
   }
 
   /** A register to write: seldom one that holds an address. */

@@ -34,7 +34,12 @@ export function fuzz(seed: number, instructions: number): Report {
     done += reference.stops.at(-1)?.count ?? 0;
     programs++;
     if (difference !== undefined) {
-      return { programs, instructions: done, translated: 0, divergence: explain(program, translator.options.threshold) };
+      return {
+        programs,
+        instructions: done,
+        translated: 0,
+        divergence: explain(program, translator.options.threshold),
+      };
     }
   }
   const translated = translators.reduce((sum, engine) => sum + engine.translated, 0);
@@ -67,7 +72,12 @@ export async function fuzzAsynchronously(seed: number, programs: number): Promis
     const difference = compare(reference, await translator.runAsynchronously(program));
     instructions += reference.stops.at(-1)?.count ?? 0;
     if (difference !== undefined) {
-      return { programs: next - seed + 1, instructions, translated: 0, divergence: `seed ${next}: ${difference}\n${listing(program)}` };
+      return {
+        programs: next - seed + 1,
+        instructions,
+        translated: 0,
+        divergence: `seed ${next}: ${difference}\n${listing(program)}`,
+      };
     }
   }
   return {

@@ -198,7 +198,9 @@ const loop: Write = (w) => {
   const back = w.pieces[w.random.below(w.pieces.length)] ?? first;
   w.emit(0xff, 0x08 | (address[0] as number), ...address.slice(1)).emit32(counter);
   // Down to a multiple of 16.
-  w.emit(0xf6, address[0] as number, ...address.slice(1)).emit32(counter).emit(15);
+  w.emit(0xf6, address[0] as number, ...address.slice(1))
+    .emit32(counter)
+    .emit(15);
   w.jumpTo(back.address, 0x0f, 0x85);
 };
 
@@ -310,7 +312,8 @@ const freshStack: Write = (w) => {
 
 const freshPointer: Write = (w) => {
   const register = w.random.pick(w.is64 ? [3, 6, 7, 13] : [3, 6, 7]);
-  if (w.is64 && w.random.once(24)) w.load(register, w.random.pick([0x7ffffffffff8n, 0xfffffffffffffffcn, 0x800000000000n]));
+  if (w.is64 && w.random.once(24))
+    w.load(register, w.random.pick([0x7ffffffffff8n, 0xfffffffffffffffcn, 0x800000000000n]));
   else if (w.random.once(24)) w.load(register, 0xfffffffe);
   else w.load(register, w.dataAddress());
 };
@@ -335,7 +338,15 @@ const string: Write = (w) => {
 /** The host's ports: some of them ask for an interrupt, end the run, or change memory. */
 const port: Write = (w) => {
   const { random } = w;
-  const number = random.pick([PORT_INTERRUPT, PORT_INTERRUPT, PORT_LIMIT, PORT_STOP, PORT_WRITE_MEMORY, PORT_NMI, 0x40]);
+  const number = random.pick([
+    PORT_INTERRUPT,
+    PORT_INTERRUPT,
+    PORT_LIMIT,
+    PORT_STOP,
+    PORT_WRITE_MEMORY,
+    PORT_NMI,
+    0x40,
+  ]);
   if (number === PORT_WRITE_MEMORY) w.load(RAX, w.codeAddress());
   if (random.once(3)) {
     w.load(RDX, number);
@@ -350,7 +361,10 @@ const modifyCode: Write = (w) => {
     // mov byte [next + 1], value; mov eax, value
     const value = random.below(256);
     if (w.is64) w.emit(0xc6, 0x05).emit32(2).emit(value);
-    else w.emit(0xc6, 0x05).emit32(w.here + 8).emit(value);
+    else
+      w.emit(0xc6, 0x05)
+        .emit32(w.here + 8)
+        .emit(value);
     w.emit(0x90).emit(0xb8).emit32(random.next());
     return;
   }
@@ -374,7 +388,9 @@ const changeMapping: Write = (w) => {
   const isCode = page < DATA >> 12;
   const value = isCode && random.once(2) ? Number(pageEntry(world, page) & 0xffffffffn) : (other << 12) | flags;
   const absolute = w.is64 ? [0x04, 0x25] : [0x05];
-  w.emit(0xc7, ...absolute).emit32(entryAddress(world, page)).emit32(value);
+  w.emit(0xc7, ...absolute)
+    .emit32(entryAddress(world, page))
+    .emit32(value);
   if (random.once(3)) {
     // mov rax, cr3; mov cr3, rax
     w.emit(0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8);
@@ -404,7 +420,9 @@ const system: Write = (w) => {
       // push flags; popf: DF, IF, status, now and then TF, AC, NT.
       const odd = random.once(6) ? random.pick([0x100, 0x40000, 0x4000, 0x400, 0x200000]) : 0;
       const interrupts = random.once(4) ? 0 : 0x200;
-      w.emit(0x68).emit32((random.next() & 0x8d5) | interrupts | odd | 0x3002).emit(0x9d);
+      w.emit(0x68)
+        .emit32((random.next() & 0x8d5) | interrupts | odd | 0x3002)
+        .emit(0x9d);
     },
     () => w.emit(0xcc),
     () => w.emit(0xcd, 0x30),
@@ -434,7 +452,10 @@ const system: Write = (w) => {
     },
     () => {
       // FS.base and GS.base: mov ecx, 0xc0000100; wrmsr
-      w.load(RDX, 0).load(RAX, w.dataAddress()).load(RCX, 0xc0000100 + random.below(3)).emit(0x0f, 0x30);
+      w.load(RDX, 0)
+        .load(RAX, w.dataAddress())
+        .load(RCX, 0xc0000100 + random.below(3))
+        .emit(0x0f, 0x30);
     },
     () => w.load(RCX, random.pick([0x10, 0x1b, 0xc0000080, 0xc0000102, 0x12345])).emit(0x0f, 0x32),
     () => w.instruction({ opcode: [0x0f, 0xae], prefix: 0xf3, rm: "register", reg: random.below(4) }),

@@ -185,7 +185,9 @@ function handlers32(world: World): Uint8Array {
   a.jump("user", 1, 0x75);
   a.bytes(0x8b, 0x5c, 0x24, 0x18); // mov ebx, [esp+24]
   a.bytes(0x8b, 0x4c, 0x24, 0x14); // mov ecx, [esp+20]
-  a.bytes(0xbc).u32(STACK_TOP - 0x800).bytes(0x53, 0x51, 0x50, 0xcf); // mov esp, ...; push ebx, ecx, eax; iretd
+  a.bytes(0xbc)
+    .u32(STACK_TOP - 0x800)
+    .bytes(0x53, 0x51, 0x50, 0xcf); // mov esp, ...; push ebx, ecx, eax; iretd
   a.label("user").bytes(0x89, 0x44, 0x24, 0x10); // mov [esp+16], eax
   a.bytes(0xc7, 0x44, 0x24, 0x1c).u32(STACK_TOP - 0x800);
   a.jump("out", 4, 0xe9);
@@ -202,8 +204,12 @@ function handlers32(world: World): Uint8Array {
 /** mov ebx, selector; mov ds, ebx; and ES likewise. */
 function reloadData(a: Assembler, world: World): void {
   const rpl = world.user ? 3 : 0;
-  a.bytes(0xbb).u32(world.ds | rpl).bytes(0x8e, 0xdb);
-  a.bytes(0xbb).u32(world.es | rpl).bytes(0x8e, 0xc3);
+  a.bytes(0xbb)
+    .u32(world.ds | rpl)
+    .bytes(0x8e, 0xdb);
+  a.bytes(0xbb)
+    .u32(world.es | rpl)
+    .bytes(0x8e, 0xc3);
 }
 
 const STUB_SIZE = 16;

@@ -19,6 +19,10 @@ export interface MachineSettings {
   readonly time: TimeMode;
   /** Milliseconds since 1970-01-01 UTC that the RTC shows at reset in virtual time; in real time the host's clock counts. */
   readonly epochMs?: number;
+  /** After how many runs a piece of guest code is translated, Infinity for never; unset, after as many as pay. */
+  readonly translateAfter?: number;
+  /** Translates in the midst of the run rather than beside it: slow, but the same at every run. For tests. */
+  readonly translateAtOnce?: boolean;
 }
 
 export type MachineState = "created" | "running" | "paused" | "stopped";

@@ -60,6 +60,8 @@ export class Machine {
       onChannels: () => (this.channelsChanged = true),
     });
     const { processor, timers, clock } = this.board;
+    if (settings.translateAfter !== undefined) processor.setTranslateThreshold(settings.translateAfter);
+    processor.setTranslateAtOnce(settings.translateAtOnce === true);
     this.crashTimer = timers.create(() => this.finish(this.crash as StopReason));
     this.runner = new Runner(processor, timers, clock, settings.time === "virtual", {
       onShutdown: () => this.finish({ kind: "triple-fault" }),

@@ -10,7 +10,7 @@ export function coreModule(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(path));
 }
 
-export interface GuestSettings {
+export interface GuestSettings extends Pick<MachineSettings, "translateAfter" | "translateAtOnce"> {
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
@@ -38,7 +38,10 @@ export class BootedGuest {
   }
 
   /** Fetches or builds the guest, and starts it. */
-  static async boot(name: string, { time, memoryMiB = 256, append = "" }: GuestSettings): Promise<BootedGuest> {
+  static async boot(
+    name: string,
+    { time, memoryMiB = 256, append = "", ...translation }: GuestSettings,
+  ): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
       core: coreModule(),
@@ -49,6 +52,7 @@ export class BootedGuest {
       },
       memoryMiB,
       time,
+      ...translation,
     });
   }
 

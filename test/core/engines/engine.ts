@@ -47,6 +47,9 @@ export const PORT_STOP = 0x13;
 export const PORT_WRITE_MEMORY = 0x14;
 export const PORT_NMI = 0x15;
 
+/** Calls to the host after which a program ends. */
+const MOST_CALLS = 50_000;
+
 /** One processor with one engine, for many programs. */
 export class Engine {
   readonly cpu: Processor;
@@ -64,6 +67,8 @@ export class Engine {
   }
 
   private note(call: string): void {
+    // A string instruction let loose on a device ends the program.
+    if (this.calls.length >= MOST_CALLS) return this.cpu.lowerLimit(this.cpu.instructionCount + 1);
     this.calls.push(`${this.cpu.instructionCount}: ${call}`);
   }
 
@@ -175,7 +180,7 @@ export class Engine {
     for (let again = 0; cpu.instructionCount < end && again < slice.length; again++) {
       const exit = cpu.run(end);
       stops.push({ exit, count: cpu.instructionCount, state: this.record() });
-      if (exit === S.EXIT_SHUTDOWN) return false;
+      if (exit === S.EXIT_SHUTDOWN || this.calls.length >= MOST_CALLS) return false;
       if (exit === S.EXIT_HALT) this.interrupt(0x30);
       if (exit === S.EXIT_HALT && (cpu.state.getUint32(S.EFLAGS, true) & 0x200) === 0) cpu.raiseNmi();
     }

@@ -33,6 +33,7 @@ export {
   storeFlags,
   testCondition,
 } from "./translate/support";
+export { multiplyHigh, multiplyHighSigned } from "./execute/multiply";
 export { tlbFlushAll } from "./memory/tlb";
 
 /** Fills the decode tables; once, after instantiation. */

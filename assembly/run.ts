@@ -41,6 +41,7 @@ import {
   STATISTIC_EVICTIONS,
   STATISTIC_INTERRUPTS,
   STATISTIC_REGION_ENTRIES,
+  STATISTIC_TRANSLATED_INSTRUCTIONS,
   STOP_REQUEST,
   TRANSLATE_THRESHOLD,
 } from "./state";
@@ -58,6 +59,7 @@ import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
 import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
 import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
+import { settleFlags } from "./translate/support";
 import { ENTRY_BITS, isFull, request } from "./translate/translator";
 import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
 
@@ -72,22 +74,24 @@ const CONTINUE: i32 = -1;
  * @returns EXIT_*
  */
 export function run(): u32 {
+  settleFlags();
   if (load<u32>(CURRENT_OP) != 0) recover();
   if (load<u32>(EXCEPTION_PENDING) != 0) {
     if (!deliverPendingException()) return EXIT_SHUTDOWN;
     countOne();
   }
   while (true) {
-    // SINGLE_STEP and INTERRUPT_SHADOW, INTERRUPT_PENDING and NMI_PENDING, HALTED and STOP_REQUEST, PENDING_DEBUG.
-    const attention =
-      load<u64>(SINGLE_STEP) | load<u64>(INTERRUPT_PENDING) | load<u64>(HALTED) | <u64>load<u32>(PENDING_DEBUG);
-    if (attention != 0) {
+    if (needsAttention()) {
+      settleFlags();
       const exit = attend();
       if (exit != CONTINUE) return <u32>exit;
     }
     const count = load<u64>(INSTRUCTION_COUNT);
     const limit = load<u64>(INSTRUCTION_LIMIT);
-    if (count >= limit) return EXIT_BUDGET;
+    if (count >= limit) {
+      settleFlags();
+      return EXIT_BUDGET;
+    }
     if (load<u32>(SINGLE_STEP) != 0) {
       step();
       continue;
@@ -101,29 +105,20 @@ export function run(): u32 {
       if (block == 0) block = makeBlock(<u32>physical, mode);
     }
     if (block == 0) {
+      settleFlags();
       step();
       continue;
     }
-    let room = limit - count;
     const ops = load<u32>(block, BLOCK_COUNT);
+    let room = limit - count;
     const translation = load<u32>(block, BLOCK_TRANSLATION);
     if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       store<u64>(CODE_BASE, rip - (physical & 0xfff));
-      store<u32>(BLOCK_LIMIT, 0xffffffff);
-      store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
-      call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
+      runTranslation(translation, count);
       continue;
     }
-    const heat = load<u32>(block, BLOCK_HEAT) + 1;
-    store<u32>(block, heat, BLOCK_HEAT);
-    if (heat == load<u32>(TRANSLATE_THRESHOLD)) {
-      if (isFull()) {
-        store<u64>(STATISTIC_EVICTIONS, load<u64>(STATISTIC_EVICTIONS) + 1);
-        flushBlocks();
-        continue;
-      }
-      if (!request(block)) store<u32>(block, 0, BLOCK_HEAT);
-    }
+    settleFlags();
+    if (heatUp(block)) continue;
     if (load<u32>(INTERRUPT_SHADOW) != 0) {
       store<u32>(INTERRUPT_SHADOW, 0);
       room = 1;
@@ -132,6 +127,41 @@ export function run(): u32 {
     store<u64>(CODE_BASE, rip - (physical & 0xfff));
     runBlock(start, start + (room < <u64>ops ? <u32>room : ops) * OP_SIZE, mode);
   }
+}
+
+/** True if attend() has something to look at. */
+// @ts-ignore: decorator
+@inline function needsAttention(): bool {
+  // SINGLE_STEP and INTERRUPT_SHADOW, INTERRUPT_PENDING and NMI_PENDING, HALTED and STOP_REQUEST, PENDING_DEBUG.
+  return (
+    (load<u64>(SINGLE_STEP) | load<u64>(INTERRUPT_PENDING) | load<u64>(HALTED) | <u64>load<u32>(PENDING_DEBUG)) != 0
+  );
+}
+
+/** Runs translated code until it leaves its region. `count` is INSTRUCTION_COUNT. */
+// @ts-ignore: decorator
+@inline function runTranslation(translation: u32, count: u64): void {
+  store<u32>(BLOCK_LIMIT, 0xffffffff);
+  store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
+  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
+  store<u64>(
+    STATISTIC_TRANSLATED_INSTRUCTIONS,
+    load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + load<u64>(INSTRUCTION_COUNT) - count,
+  );
+}
+
+/** Counts a run of a block by the interpreter; a hot one is queued. @returns true if all blocks were forgotten */
+function heatUp(block: u32): bool {
+  const heat = load<u32>(block, BLOCK_HEAT) + 1;
+  store<u32>(block, heat, BLOCK_HEAT);
+  if (heat != load<u32>(TRANSLATE_THRESHOLD)) return false;
+  if (isFull()) {
+    store<u64>(STATISTIC_EVICTIONS, load<u64>(STATISTIC_EVICTIONS) + 1);
+    flushBlocks();
+    return true;
+  }
+  if (!request(block)) store<u32>(block, 0, BLOCK_HEAT);
+  return false;
 }
 
 /** True if translated 32-bit code may run: ES, SS and DS cover 4 GiB from 0, and the stack is 32 bits wide. */

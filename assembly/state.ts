@@ -184,6 +184,11 @@ export const STATISTIC_CODE_WRITES: u32 = 0xa90;
 export const STATISTIC_TLB_FILLS: u32 = 0xa98;
 export const STATISTIC_EXCEPTIONS: u32 = 0xaa0;
 export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
+/** u32, kind of the flags that translated code left pending (translate/support.ts), 0 if FLAG_RESULT and FLAG_CARRIES
+ * hold what their names say; else they hold the result and the first operand. Only between translated regions. */
+export const PENDING_KIND: u32 = 0xab0;
+/** u64, the second operand. */
+export const PENDING_B: u32 = 0xab8;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */

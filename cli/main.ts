@@ -1,4 +1,5 @@
 import { EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE } from "./exit-codes";
+import { disk } from "./disk";
 import { isUserError, oneLine, UsageError } from "./errors";
 import { guest } from "./guest";
 import { run } from "./run";
@@ -9,11 +10,16 @@ A Hyper-V host in software: boots unmodified Linux kernels that find Hyper-V and
 
   run      boot a machine, its serial console on stdin and stdout
   guest    list the guests that are known, or get one
+  disk     make, look at, check, resize, convert and merge VHDX files
 
 'hypertab COMMAND --help' tells more. 'npm start' in a checkout opens the same machine in a browser.
 `;
 
-const commands: Readonly<Record<string, (argv: readonly string[], report: Report) => Promise<number>>> = { run, guest };
+const commands: Readonly<Record<string, (argv: readonly string[], report: Report) => Promise<number>>> = {
+  run,
+  guest,
+  disk,
+};
 
 type Report = (line: string) => void;
 
@@ -28,7 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (name === undefined) throw new UsageError("no command given; try: hypertab --help");
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (!command) throw new UsageError(`unknown command '${name}'; known are ${Object.keys(commands).join(" and ")}`);
+    if (!command) throw new UsageError(`unknown command '${name}'; known are ${Object.keys(commands).join(", ")}`);
     return await command(rest, report);
   } catch (error) {
     report(`hypertab: ${oneLine(error)}`);

@@ -22,6 +22,23 @@ export interface InitramfsContent {
   readonly modules: readonly KernelModule[];
 }
 
+/** What /sbin/poweroff, reboot and halt run: there is no init to ask. */
+const powerScript = (action: string): string => `#!/bin/sh\nsync\nexec /bin/busybox ${action} -f\n`;
+
+/**
+ * A gzipped archive to append to an initramfs whose busybox has no init: poweroff, reboot and halt act at once there
+ * too. In bin/ they become links, which Linux puts in the place of files; a file would be written over, and with it
+ * all that it is a hard link of.
+ */
+export function powerOverlay(): Uint8Array {
+  const entries: CpioEntry[] = [{ name: "sbin", mode: S_IFDIR | 0o755, data: new Uint8Array(0) }];
+  for (const action of ["poweroff", "reboot", "halt"]) {
+    entries.push({ name: `sbin/${action}`, mode: S_IFREG | 0o755, data: text(powerScript(action)) });
+    entries.push({ name: `bin/${action}`, mode: S_IFLNK | 0o777, data: text(`../sbin/${action}`) });
+  }
+  return gzipSync(writeCpio(entries), { level: 9 });
+}
+
 /**
  * Builds a gzipped newc archive. /sbin/poweroff and /sbin/reboot act at once: the shell has no init to ask, and the
  * kernel runs them when Hyper-V's shutdown component asks the guest to shut down. The same content gives the same bytes.
@@ -44,7 +61,7 @@ export function buildInitramfs(content: InitramfsContent): Uint8Array {
   add("bin/busybox", S_IFREG | 0o755, content.busybox);
   for (const applet of APPLETS) add(`bin/${applet}`, S_IFLNK | 0o777, text("busybox"));
   for (const action of ["poweroff", "reboot", "halt"]) {
-    add(`sbin/${action}`, S_IFREG | 0o755, text(`#!/bin/sh\nsync\nexec /bin/busybox ${action} -f\n`));
+    add(`sbin/${action}`, S_IFREG | 0o755, text(powerScript(action)));
   }
   // Shells that prefer their own applets to files read these through ENV.
   add("etc/shrc", S_IFREG | 0o644, text("alias poweroff=/sbin/poweroff reboot=/sbin/reboot halt=/sbin/halt\n"));

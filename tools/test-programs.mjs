@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 const programs = [
   { path: "/usr/bin/chromium", packages: ["chromium"], without: "the page in a browser" },
   { path: "/usr/bin/qemu-system-x86_64", packages: ["qemu-system-x86"], without: "comparisons with QEMU" },
+  { path: "/usr/bin/qemu-img", packages: ["qemu-utils"], without: "VHDX files against qemu-img" },
 ];
 
 function canInstall() {

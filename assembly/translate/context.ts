@@ -9,6 +9,8 @@ import {
   FLAG_RESULT,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
+  PENDING_B,
+  PENDING_KIND,
   REGS,
   RIP,
   TLB_SET,
@@ -21,6 +23,7 @@ import {
   END,
   I32_EQZ,
   I32_LOAD,
+  I32_STORE,
   I64_ADD,
   I64_AND,
   I64_LOAD,
@@ -36,6 +39,7 @@ import {
   i64Const,
   localGet,
   localSet,
+  localTee,
   unsigned,
 } from "./wasm";
 
@@ -176,6 +180,39 @@ function loadFlags(): void {
   localSet(LOCAL_FLAG_KIND);
 }
 
+/** At the entry: the flags as the last region left them. */
+function loadPendingFlags(): void {
+  loadFlags();
+  i32Const(0);
+  access(I32_LOAD, PENDING_KIND);
+  localTee(LOCAL_FLAG_KIND);
+  byte(IF);
+  byte(TYPE_VOID);
+  i32Const(0);
+  access(I64_LOAD, PENDING_B);
+  localSet(LOCAL_FLAG_B);
+  i32Const(0);
+  i32Const(KIND_RAW);
+  access(I32_STORE, PENDING_KIND);
+  byte(END);
+}
+
+/** On the way out: left pending, for the next region, or for settleFlags(). */
+function leaveFlagsPending(): void {
+  i32Const(0);
+  localGet(LOCAL_FLAG_RESULT);
+  access(I64_STORE, FLAG_RESULT);
+  i32Const(0);
+  localGet(LOCAL_FLAG_KIND);
+  access(I32_STORE, PENDING_KIND);
+  i32Const(0);
+  localGet(LOCAL_FLAG_B);
+  access(I64_STORE, PENDING_B);
+  i32Const(0);
+  localGet(LOCAL_FLAG_A);
+  access(I64_STORE, FLAG_CARRIES);
+}
+
 function storePendingFlags(): void {
   localGet(LOCAL_FLAG_KIND);
   localGet(LOCAL_FLAG_A);
@@ -187,7 +224,7 @@ function storePendingFlags(): void {
 /** At the region's entry. */
 export function prologue(): void {
   loadRegisters();
-  loadFlags();
+  loadPendingFlags();
   i32Const(0);
   access(I64_LOAD, INSTRUCTION_LIMIT);
   localSet(LOCAL_LIMIT);
@@ -207,7 +244,7 @@ export function prologue(): void {
 /** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
 export function epilogue(): void {
   storeRegisters();
-  storePendingFlags();
+  leaveFlagsPending();
   i32Const(0);
   localGet(LOCAL_RIP);
   access(I64_STORE, RIP);

@@ -17,11 +17,11 @@ import {
   emitLea,
   emitMove,
   emitMoveImmediate,
-  emitMultiply,
   emitSet,
   emitShift,
   emitTest,
 } from "./integer";
+import { emitMultiply } from "./multiply";
 import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */

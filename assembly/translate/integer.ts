@@ -3,7 +3,7 @@
 
 import { OP_CODE, OP_WIDTH, immediate, isRegister, modrmReg, regAddress, rmAddress } from "../decode/instruction";
 import { RAX, RCX, RDX } from "../state";
-import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT } from "./context";
+import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT, KIND_UNKNOWN, setFlagKind } from "./context";
 import { flagsAreDead, noteKind, pushCondition, setFlags, signExtend } from "./flags";
 import {
   canAddress,
@@ -20,12 +20,15 @@ import {
   storeRmModified,
   writeMemory,
 } from "./operands";
+import { emitDivide, emitMultiplyAccumulator } from "./multiply";
 import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
+  END,
+  I32_EQZ,
   I64_ADD,
   I64_AND,
+  I64_EQZ,
   I64_EXTEND_I32_U,
-  I64_MUL,
   I64_OR,
   I64_ROTL,
   I64_SHL,
@@ -33,7 +36,9 @@ import {
   I64_SHR_U,
   I64_SUB,
   I64_XOR,
+  IF,
   SELECT,
+  TYPE_VOID,
   byte,
   i64Const,
   localGet,
@@ -161,7 +166,7 @@ export function emitBinary(op: u32): bool {
 }
 
 /** Pushes the immediate, zero-extended from the operand's width. */
-function pushImmediate(op: u32, size: u32): void {
+export function pushImmediate(op: u32, size: u32): void {
   const value = immediate(op);
   i64Const(size == 3 ? value : value & (((<i64>1) << (8 << size)) - 1));
 }
@@ -224,11 +229,13 @@ export function emitIncDec(op: u32, decrement: bool, short: bool): bool {
   return true;
 }
 
-/** F6 and F7: TEST, NOT, NEG; the rest is the handler's. */
+/** F6 and F7: TEST, NOT, NEG, MUL, IMUL, DIV, IDIV. */
 export function emitGroup3(op: u32): bool {
   const operation = modrmReg(op);
   if (operation < 2) return emitTest(op);
-  if (operation > 3 || !canRm(op, true)) return false;
+  if (operation == 4 || operation == 5) return emitMultiplyAccumulator(op, operation == 5);
+  if (operation > 5) return emitDivide(op, operation == 7);
+  if (!canRm(op, true)) return false;
   const size = sizeOf(op);
   pushRmForModification(op, size);
   localSet(LOCAL_B);
@@ -312,9 +319,9 @@ export function emitShift(op: u32): bool {
   const dead = flagsAreDead();
   if (!canRm(op, true) || operation == 2 || operation == 3) return false;
   if (code >= 0xd2) {
-    // By CL. A count of 0 keeps the flags: only where they are dead.
-    if (!dead || size < 2 || operation < 4) return false;
-    return emitShiftByCl(op, operation, size);
+    if (size < 2 || operation < 4) return false;
+    emitShiftByCl(op, operation, size, dead);
+    return true;
   }
   const count: u32 = code >= 0xd0 ? 1 : <u32>immediate(op) & (size == 3 ? 63 : 31);
   if (count == 0 || count >= bits) return false;
@@ -345,28 +352,35 @@ export function emitShift(op: u32): bool {
   return true;
 }
 
-/** FLAG_CARRIES of a shift: the carry in bit 63, the carry xor the overflow in bit 62. */
+/** Flags of a shift by a known count. */
 function shiftFlags(operation: u32, count: u32, bits: u32, size: u32): void {
-  const left = operation == 4 || operation == 6;
   // The carry: the last bit that went out.
   localGet(LOCAL_A);
-  i64Const(left ? bits - count : count - 1);
+  i64Const(operation == 4 || operation == 6 ? bits - count : count - 1);
   byte(I64_SHR_U);
   i64Const(1);
   byte(I64_AND);
-  localTee(LOCAL_B);
+  localSet(LOCAL_B);
+  rawFlags(operation, size);
+}
+
+/** Flags of a shift from LOCAL_A, LOCAL_RESULT and the carry in LOCAL_B: FLAG_CARRIES has the carry in bit 63, and the
+ * carry xor the overflow in bit 62. */
+function rawFlags(operation: u32, size: u32): void {
+  const top = (8 << size) - 1;
+  localGet(LOCAL_B);
   i64Const(63);
   byte(I64_SHL);
-  // The carry xor OF. Left: OF is the top bit xor the carry, so it is the top bit. SHR: OF is the old top bit. SAR: 0.
-  if (left) {
+  // Left: OF is the top bit xor the carry, so that it is the top bit. SHR: OF is the old top bit. SAR: 0.
+  if (operation == 4 || operation == 6) {
     localGet(LOCAL_RESULT);
-    i64Const(bits - 1);
+    i64Const(top);
     byte(I64_SHR_U);
   } else {
     localGet(LOCAL_B);
     if (operation == 5) {
       localGet(LOCAL_A);
-      i64Const(bits - 1);
+      i64Const(top);
       byte(I64_SHR_U);
       byte(I64_XOR);
     }
@@ -381,17 +395,46 @@ function shiftFlags(operation: u32, count: u32, bits: u32, size: u32): void {
   noteKind(KIND_RAW);
 }
 
-function emitShiftByCl(op: u32, operation: u32, size: u32): bool {
+/** By CL, of 32 and 64 bits. A count of 0 keeps the flags. */
+function emitShiftByCl(op: u32, operation: u32, size: u32, dead: bool): void {
+  const left = operation == 4 || operation == 6;
   pushRmForModification(op, size);
   if (operation == 7) signExtend(size);
+  localSet(LOCAL_A);
   pushRegister(RCX, 0);
   i64Const(size == 3 ? 63 : 31);
   byte(I64_AND);
+  localSet(LOCAL_B);
+  localGet(LOCAL_A);
+  localGet(LOCAL_B);
   byte(operation == 5 ? I64_SHR_U : operation == 7 ? I64_SHR_S : I64_SHL);
   mask(size);
   localSet(LOCAL_RESULT);
   storeRmModified(op, size);
-  return true;
+  if (dead) return;
+  localGet(LOCAL_B);
+  byte(I64_EQZ);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  // The carry: the last bit that went out. Counts up to 63 only, so 64 - count and count - 1 are in range.
+  localGet(LOCAL_A);
+  if (left) {
+    i64Const(8 << size);
+    localGet(LOCAL_B);
+    byte(I64_SUB);
+  } else {
+    localGet(LOCAL_B);
+    i64Const(1);
+    byte(I64_SUB);
+  }
+  byte(I64_SHR_U);
+  i64Const(1);
+  byte(I64_AND);
+  localSet(LOCAL_B);
+  rawFlags(operation, size);
+  byte(END);
+  setFlagKind(KIND_UNKNOWN);
 }
 
 /** Rotates left by `count`, 1 up to the width less 1; no flags. */
@@ -412,19 +455,6 @@ function emitRotate(op: u32, count: u32, size: u32): void {
   }
   localSet(LOCAL_RESULT);
   storeRmModified(op, size);
-}
-
-/** 0F AF, 69, 6B: where nobody sees the flags. */
-export function emitMultiply(op: u32): bool {
-  const size = sizeOf(op);
-  if (!canRm(op, false) || size < 2 || !flagsAreDead()) return false;
-  pushRm(op, size);
-  if (<u32>load<u16>(op, OP_CODE) == 0x1af) pushReg(op, size);
-  else pushImmediate(op, size);
-  byte(I64_MUL);
-  mask(size);
-  popReg(op, size);
-  return true;
 }
 
 /** CMOVcc: the source is read, and a 32-bit destination cleared above, whether the condition holds or not. */

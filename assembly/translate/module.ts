@@ -26,7 +26,9 @@ export const FUNCTION_MODIFY: u32 = 9;
 export const FUNCTION_MODIFIED: u32 = 13;
 export const FUNCTION_STORE_FLAGS: u32 = 17;
 export const FUNCTION_CONDITION: u32 = 18;
-const IMPORTED_FUNCTIONS: u32 = 19;
+export const FUNCTION_MULTIPLY_HIGH: u32 = 19;
+export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 20;
+const IMPORTED_FUNCTIONS: u32 = 21;
 
 const SECTION_TYPE: u32 = 1;
 const SECTION_IMPORT: u32 = 2;
@@ -54,7 +56,7 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(7);
+  unsigned(8);
   // Bit i of the first argument: parameter i is an i64.
   type(0, 1, 0);
   type(0b100, 3, 0);
@@ -63,6 +65,7 @@ function types(): void {
   type(0b1, 1, 0);
   type(0b1110, 4, 0);
   type(0b01110, 5, TYPE_I32);
+  type(0b11, 2, TYPE_I64);
   endSection();
 }
 
@@ -101,6 +104,8 @@ function imports(): void {
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFIED + i, 4);
   importFunction(FUNCTION_STORE_FLAGS, 5);
   importFunction(FUNCTION_CONDITION, 6);
+  importFunction(FUNCTION_MULTIPLY_HIGH, 7);
+  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 7);
   endSection();
 }
 

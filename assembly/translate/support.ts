@@ -1,7 +1,15 @@
 // What translated code calls in the core: the slow path of memory, and flags whose kind is known only at run time.
 // A module of translated code imports these by name (translate/module.ts).
 
-import { BLOCK_START, CURRENT_OP, FLAG_CARRIES, FLAG_RESULT, INSTRUCTION_COUNT } from "../state";
+import {
+  BLOCK_START,
+  CURRENT_OP,
+  FLAG_CARRIES,
+  FLAG_RESULT,
+  INSTRUCTION_COUNT,
+  PENDING_B,
+  PENDING_KIND,
+} from "../state";
 import { OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
 import { read, readForModify, write, writeModified } from "../memory/access";
@@ -136,6 +144,14 @@ export function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
     default:
       storeFlagsOf<u64>(kind & ~3, a, b, result);
   }
+}
+
+/** Puts the flags that the last region left pending into FLAG_RESULT and FLAG_CARRIES. */
+export function settleFlags(): void {
+  const kind = load<u32>(PENDING_KIND);
+  if (kind == KIND_RAW) return;
+  store<u32>(PENDING_KIND, KIND_RAW);
+  storeFlags(kind, load<u64>(FLAG_CARRIES), load<u64>(PENDING_B), load<u64>(FLAG_RESULT));
 }
 
 /** A condition code on pending flags. */

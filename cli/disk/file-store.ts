@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, fsync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import {
   checkRange,
@@ -32,7 +42,7 @@ export class FileStore implements BlockStore {
 
   /** Opens a file that exists; throws ConfigurationError when that cannot be done. */
   static open(path: string, { readOnly = false } = {}): FileStore {
-    return FileStore.attempt(path, () => {
+    return FileStore.attempt(path, "opened", () => {
       const descriptor = openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
       if (fstatSync(descriptor).isFile()) return new FileStore(descriptor, path, readOnly);
       closeSync(descriptor);
@@ -42,19 +52,19 @@ export class FileStore implements BlockStore {
 
   /** Makes a new, empty file; throws ConfigurationError when there is one already, or it cannot be made. */
   static create(path: string): FileStore {
-    return FileStore.attempt(path, () => {
+    return FileStore.attempt(path, "made", () => {
       const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o666);
       syncFolder(path);
       return new FileStore(descriptor, path, false);
     });
   }
 
-  private static attempt(path: string, open: () => FileStore): FileStore {
+  private static attempt(path: string, what: string, open: () => FileStore): FileStore {
     try {
       return open();
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;
-      throw new ConfigurationError(`'${path}' cannot be opened: ${reasonOf(error)}`);
+      throw new ConfigurationError(`'${path}' cannot be ${what}: ${reasonOf(error)}`);
     }
   }
 
@@ -64,7 +74,7 @@ export class FileStore implements BlockStore {
 
   async read(offset: number, target: Uint8Array): Promise<void> {
     checkRange(this, offset, target.length);
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const count = this.guard(() => readSync(this.descriptor, target, done, target.length - done, offset + done));
       if (count === 0) throw new StorageError(`'${this.path}' became shorter while it was open`);
       done += count;
@@ -75,7 +85,7 @@ export class FileStore implements BlockStore {
     checkWritable(this);
     checkRange(this, offset, source.length);
     if (this.failure) throw this.failure;
-    for (let done = 0; done < source.length; ) {
+    for (let done = 0; done < source.length;) {
       done += this.guard(() => writeSync(this.descriptor, source, done, source.length - done, offset + done));
     }
   }

@@ -21,6 +21,8 @@ const SUPPORT = [
   "slowModified64",
   "storeFlags",
   "testCondition",
+  "multiplyHigh",
+  "multiplyHighSigned",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);

@@ -22,7 +22,7 @@ export async function copyDisk(source: Disk & Partial<KnowsExtents>, target: Dis
     );
   }
   const buffer = new Uint8Array(COPY_UNIT);
-  for (let at = 0; at < total; ) {
+  for (let at = 0; at < total;) {
     const extent = (await source.extent?.(at, total - at)) ?? { zeros: false, length: total - at };
     if (extent.zeros) {
       at += extent.length;

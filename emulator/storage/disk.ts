@@ -14,6 +14,8 @@ export interface Disk {
   readonly readOnly: boolean;
   /** Whether `trim` can give space back. */
   readonly canTrim: boolean;
+  /** Bytes: only whole units of this size, at multiples of it, are given back. */
+  readonly trimGranularity: number;
   /** 16 bytes that name the disk for life (VPD page 0x83), or undefined where the image has none. */
   readonly identity: Uint8Array | undefined;
   /** Fills `target`, whole sectors, from sector `lba`. */

@@ -25,6 +25,10 @@ export class RawDisk implements Disk {
     return this.store.sparse && !this.readOnly;
   }
 
+  get trimGranularity(): number {
+    return this.sectorSize;
+  }
+
   async read(lba: number, target: Uint8Array): Promise<void> {
     await this.store.read(requestOffset(this, lba, target.length), target);
   }

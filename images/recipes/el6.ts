@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigurationError } from "../../emulator/machine-types";
-import { sha256 } from "../cache";
+import { cachedGuest, sha256, storeGuest } from "../cache";
 import { checkoutDirectory } from "../checkout";
+import { powerOverlay } from "../initramfs";
 import type { GuestOptions, Recipe } from "../types";
 import { SERIAL_CONSOLE } from "./common";
 
@@ -16,7 +17,8 @@ function folderOf(options: GuestOptions): string {
   return resolve(options.guestsDir ?? join(checkoutDirectory(), "..", "shared", "guests"), "el6");
 }
 
-async function check(folder: string, file: keyof typeof FILES): Promise<string> {
+/** Reads one of the files, checked. */
+async function check(folder: string, file: keyof typeof FILES): Promise<Uint8Array> {
   const path = join(folder, file);
   let bytes: Buffer;
   try {
@@ -30,8 +32,11 @@ async function check(folder: string, file: keyof typeof FILES): Promise<string> 
   if (actual !== FILES[file]) {
     throw new ConfigurationError(`Guest el6: ${path} has sha256 ${actual}, and ${FILES[file]} would be right.`);
   }
-  return path;
+  return bytes;
 }
+
+/** Changes when what get() makes would. */
+const RECIPE = `el6 1 ${FILES["initramfs.gz"]}`;
 
 /** The kernel and drivers of Enterprise Linux 6.6, from a folder outside the project. */
 export const el6: Recipe = {
@@ -49,12 +54,17 @@ export const el6: Recipe = {
   },
   async get(options) {
     const folder = folderOf(options);
-    return {
-      name: "el6",
-      kernel: await check(folder, "vmlinuz"),
-      initrd: await check(folder, "initramfs.gz"),
+    const kernel = await check(folder, "vmlinuz");
+    const initramfs = await check(folder, "initramfs.gz");
+    const cached = await cachedGuest(options.cacheDir, "el6", RECIPE);
+    if (cached) return cached;
+    return storeGuest(options.cacheDir, "el6", {
+      kernel,
+      // The kernel takes archives one after another. This one lets `poweroff`, and Hyper-V's shutdown, turn it off.
+      initrd: Buffer.concat([initramfs, powerOverlay()]),
+      recipe: RECIPE,
+      source: `the files in ${folder}, whose checksums are right`,
       commandLine: SERIAL_CONSOLE,
-      why: `the files in ${folder}, whose checksums are right`,
-    };
+    });
   },
 };

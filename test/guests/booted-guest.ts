@@ -95,10 +95,10 @@ export class BootedGuest {
   /** Types a shell command and waits for its exit status. @returns what it printed, with plain line ends */
   async shell(command: string): Promise<string> {
     const from = this.text.length;
-    this.type(`${command}; echo "<$?>"\n`);
-    // The echo of the line shows "<$?>"; only the shell itself prints a number there.
-    const output = await this.expect(/<\d+>/, from);
-    return output.slice(output.indexOf("\n") + 1, output.search(/<\d+>/)).replaceAll("\r", "");
+    // The echo of what is typed has the quotes, and no number: only the shell itself prints the marks.
+    this.type(`echo '<''begin>'; ${command}; echo "<$?>"\n`);
+    const output = (await this.expect(/<begin>[^]*<\d+>/, from)).replaceAll("\r", "");
+    return output.slice(output.indexOf("<begin>") + "<begin>\n".length, output.search(/<\d+>/));
   }
 
   /** As shell(), with the output as lines. */

@@ -11,7 +11,7 @@ export async function enterpriseLinux6(): Promise<string | undefined> {
       return (await getGuest(name, guestOptions(process.env))).name;
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      console.log(`${name}: ${error.message}`);
+      process.stderr.write(`${name}: ${error.message}\n`);
     }
   }
   return undefined;

@@ -89,7 +89,7 @@ function forEachPage(
   length: number,
   visit: (page: number, from: number, at: number, length: number) => void,
 ): void {
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const page = Math.floor((offset + at) / PAGE_SIZE);
     const from = (offset + at) % PAGE_SIZE;
     const part = Math.min(PAGE_SIZE - from, length - at);

@@ -12,7 +12,7 @@ export class BlockReader {
   /** Whole sectors from a byte offset inside the disk. */
   async read(offset: number, target: Uint8Array): Promise<void> {
     const { blockSize } = this.image.metadata;
-    for (let done = 0; done < target.length; ) {
+    for (let done = 0; done < target.length;) {
       const within = (offset + done) % blockSize;
       const length = Math.min(blockSize - within, target.length - done);
       await this.readInBlock(offset + done, target.subarray(done, done + length));
@@ -54,7 +54,7 @@ export class BlockReader {
         return this.readParent(offset, target);
       case PAYLOAD_BLOCK_PARTIALLY_PRESENT: {
         const sectorSize = metadata.logicalSectorSize;
-        for (let done = 0; done < target.length; ) {
+        for (let done = 0; done < target.length;) {
           const left = (target.length - done) / sectorSize;
           const { present, sectors } = await bitmaps.run((offset + done) / sectorSize, left);
           const part = target.subarray(done, done + sectors * sectorSize);

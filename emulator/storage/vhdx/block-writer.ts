@@ -21,7 +21,7 @@ export class BlockWriter {
   /** Whole sectors at a byte offset inside the disk; changes of metadata go through `alone`. */
   async write(offset: number, source: Uint8Array, alone: RunAlone): Promise<void> {
     const { blockSize } = this.image.metadata;
-    for (let done = 0; done < source.length; ) {
+    for (let done = 0; done < source.length;) {
       const at = offset + done;
       const length = Math.min(blockSize - (at % blockSize), source.length - done);
       const part = source.subarray(done, done + length);
@@ -37,7 +37,7 @@ export class BlockWriter {
    */
   async clear(offset: number, length: number, exact: boolean): Promise<void> {
     const { blockSize, virtualDiskSize, leaveBlockAllocated } = this.image.metadata;
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const at = offset + done;
       const inBlock = Math.min(blockSize - (at % blockSize), length - done);
       // The disk's last block may be cut.

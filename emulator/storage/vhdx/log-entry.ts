@@ -63,7 +63,10 @@ export function encodeLogEntry(
   pages.forEach(({ offset, content }, index) => {
     const at = LOG_HEADER_SIZE + index * LOG_DESCRIPTOR_SIZE;
     // The first 8 and the last 4 bytes go to the descriptor; in the sector, signature and sequence take their place.
-    fields.putAscii(at, DATA_DESCRIPTOR_SIGNATURE).putU64(at + 16, offset).putU64(at + 24, sequenceNumber);
+    fields
+      .putAscii(at, DATA_DESCRIPTOR_SIGNATURE)
+      .putU64(at + 16, offset)
+      .putU64(at + 24, sequenceNumber);
     fields.bytes.set(content.subarray(LOG_SECTOR_SIZE - 4), at + 4);
     fields.bytes.set(content.subarray(0, 8), at + 8);
     fields.bytes.set(content, sector);

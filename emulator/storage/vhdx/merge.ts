@@ -2,11 +2,7 @@ import { type BlockStore } from "../block/block-store";
 import { COPY_UNIT } from "../disk";
 import { type Progress } from "../copy-disk";
 import { verify } from "./errors";
-import {
-  PAYLOAD_BLOCK_FULLY_PRESENT,
-  PAYLOAD_BLOCK_NOT_PRESENT,
-  PAYLOAD_BLOCK_PARTIALLY_PRESENT,
-} from "./format";
+import { PAYLOAD_BLOCK_FULLY_PRESENT, PAYLOAD_BLOCK_NOT_PRESENT, PAYLOAD_BLOCK_PARTIALLY_PRESENT } from "./format";
 import { openImage, type ParentResolver, openVhdx } from "./open";
 import { readImage } from "./read-image";
 import { VhdxDisk } from "./vhdx-disk";
@@ -27,7 +23,10 @@ export interface MergeFiles {
  * fit. After a crash the child is still whole, and the merge can be repeated. Closes both stores. Throws VhdxError.
  */
 export async function mergeVhdx({ child, parent, resolveParent }: MergeFiles, progress?: Progress): Promise<void> {
-  const target = await openForMerge(parent, resolveParent);
+  const target = await openForMerge(parent, resolveParent).catch(async (error: unknown) => {
+    await child.close();
+    throw error;
+  });
   try {
     const content = await readImage(child);
     const locator = content.metadata.parentLocator;
@@ -90,11 +89,9 @@ async function copyBlock(
   const { sectorSize } = source;
   const buffer = new Uint8Array(Math.min(COPY_UNIT, length));
   const end = begin + length;
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     const sectors = Math.min(buffer.length, end - at) / sectorSize;
-    const run = partly
-      ? await source.image.bitmaps.run(at / sectorSize, sectors)
-      : { present: true, sectors };
+    const run = partly ? await source.image.bitmaps.run(at / sectorSize, sectors) : { present: true, sectors };
     const part = buffer.subarray(0, run.sectors * sectorSize);
     if (run.present) {
       await source.read(at / sectorSize, part);

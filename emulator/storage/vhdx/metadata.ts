@@ -156,8 +156,7 @@ export function verifyGeometry({
 /** A metadata region's used begin: the table and the known items, packed from 64 KiB on. */
 export function encodeMetadata(metadata: Metadata): Uint8Array {
   const u32 = (value: number): Uint8Array => new Fields(new Uint8Array(4)).putU32(0, value).bytes;
-  const flags =
-    (metadata.leaveBlockAllocated ? LEAVE_BLOCK_ALLOCATED : 0) | (metadata.hasParent ? HAS_PARENT : 0);
+  const flags = (metadata.leaveBlockAllocated ? LEAVE_BLOCK_ALLOCATED : 0) | (metadata.hasParent ? HAS_PARENT : 0);
   const contents: [id: string, flags: number, content: Uint8Array][] = [
     [FILE_PARAMETERS, IS_REQUIRED, new Fields(new Uint8Array(8)).putU32(0, metadata.blockSize).putU32(4, flags).bytes],
     [VIRTUAL_DISK_SIZE, IS_REQUIRED | IS_VIRTUAL_DISK, encodeVirtualDiskSize(metadata.virtualDiskSize)],

@@ -39,8 +39,7 @@ export async function readRegionTable(store: BlockStore): Promise<RegionTable> {
     const bytes = new Uint8Array(REGION_TABLE_SIZE);
     await store.read(offset, bytes);
     const fields = new Fields(bytes);
-    const valid =
-      fields.ascii(0, 4) === REGION_SIGNATURE && fields.u32(CHECKSUM) === checksumWithout(bytes, CHECKSUM);
+    const valid = fields.ascii(0, 4) === REGION_SIGNATURE && fields.u32(CHECKSUM) === checksumWithout(bytes, CHECKSUM);
     tables.push(valid ? fields : undefined);
   }
   const [first, second] = tables;

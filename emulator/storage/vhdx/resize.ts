@@ -123,7 +123,7 @@ async function shrink(image: VhdxImage, reader: BlockReader, size: number): Prom
 /** Only zeros may be cut off. */
 async function verifyNoData(reader: BlockReader, begin: number, end: number): Promise<void> {
   const buffer = new Uint8Array(COPY_UNIT);
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     const { zeros, length } = await reader.extent(at, end - at);
     const part = buffer.subarray(0, zeros ? 0 : Math.min(buffer.length, length));
     if (!zeros) await reader.read(at, part);

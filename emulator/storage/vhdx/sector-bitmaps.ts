@@ -47,7 +47,7 @@ export class SectorBitmaps {
 
   /** Sets or clears the bits of sectors, in memory; `takeDirty` gives what the file lacks. */
   async mark(sector: number, count: number, present: boolean): Promise<void> {
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const index = Math.floor((sector + done) / SECTORS_PER_PAGE);
       const loaded = await this.page(index);
       const page = this.pages.get(index) ?? loaded;
@@ -109,7 +109,7 @@ function runEnd(page: Uint8Array, begin: number, end: number, present: boolean):
 }
 
 function fillBits(page: Uint8Array, begin: number, end: number, present: boolean): void {
-  for (let bit = begin; bit < end; ) {
+  for (let bit = begin; bit < end;) {
     if ((bit & 7) === 0 && end - bit >= 8) {
       page[bit >>> 3] = present ? 0xff : 0;
       bit += 8;

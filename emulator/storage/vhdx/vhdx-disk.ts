@@ -50,6 +50,10 @@ export class VhdxDisk implements Disk {
     return !this.readOnly && !this.image.metadata.leaveBlockAllocated;
   }
 
+  get trimGranularity(): number {
+    return this.image.metadata.blockSize;
+  }
+
   async read(lba: number, target: Uint8Array): Promise<void> {
     const offset = requestOffset(this, lba, target.length);
     await this.lock.runShared(() => this.reader.read(offset, target));
@@ -58,9 +62,7 @@ export class VhdxDisk implements Disk {
   async write(lba: number, source: Uint8Array): Promise<void> {
     const offset = requestOffset(this, lba, source.length);
     await this.begin();
-    await this.lock.runShared(() =>
-      this.writer.write(offset, source, (allocate) => this.metadataChange.run(allocate)),
-    );
+    await this.lock.runShared(() => this.writer.write(offset, source, (allocate) => this.metadataChange.run(allocate)));
   }
 
   async writeZeros(lba: number, sectors: number): Promise<void> {

@@ -25,7 +25,7 @@ export class CopyStore implements BlockStore {
 
   async read(offset: number, target: Uint8Array): Promise<void> {
     checkRange(this, offset, target.length);
-    for (let at = 0; at < target.length; ) {
+    for (let at = 0; at < target.length;) {
       const from = (offset + at) % PAGE;
       const length = Math.min(PAGE - from, target.length - at);
       const page = this.pages.get(Math.floor((offset + at) / PAGE));
@@ -42,7 +42,7 @@ export class CopyStore implements BlockStore {
   put(offset: number, source: Uint8Array): void {
     checkRange(this, offset, source.length);
     this.writes++;
-    for (let at = 0; at < source.length; ) {
+    for (let at = 0; at < source.length;) {
       const from = (offset + at) % PAGE;
       const length = Math.min(PAGE - from, source.length - at);
       const index = Math.floor((offset + at) / PAGE);
@@ -57,7 +57,7 @@ export class CopyStore implements BlockStore {
     checkRange(this, offset, length);
     this.writes++;
     const end = offset + length;
-    for (let at = offset; at < end; ) {
+    for (let at = offset; at < end;) {
       const stop = Math.min(end, (Math.floor(at / PAGE) + 1) * PAGE);
       const index = Math.floor(at / PAGE);
       if (this.pages.has(index)) {
@@ -190,7 +190,7 @@ function applyTorn(medium: CopyStore, operation: Operation, random: (below: numb
   if (fate === 0) return;
   if (operation.kind !== "write") return apply(medium, operation);
   const { offset, bytes } = operation;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const stop = Math.min(bytes.length, at + SECTOR - ((offset + at) % SECTOR));
     // Without its new size, a file has no place for what lies behind the old one.
     if ((fate === 1 || random(2) === 0) && offset + stop <= medium.size) {

@@ -15,7 +15,13 @@ const DISK_MIB = 6;
 
 /** What the guest did, and after how many operations of the store. */
 type Event =
-  | { readonly at: number; readonly kind: "write"; readonly sector: number; readonly count: number; readonly id: number }
+  | {
+      readonly at: number;
+      readonly kind: "write";
+      readonly sector: number;
+      readonly count: number;
+      readonly id: number;
+    }
   | { readonly at: number; readonly kind: "resize"; readonly size: number }
   | { readonly at: number; readonly kind: "acknowledged" };
 
@@ -40,7 +46,9 @@ async function work(disk: VhdxDisk, store: CutStore, seed: number): Promise<Even
     if (kind < 11) {
       // Some at once, in places of their own.
       const base = random(sectors - 3 * 64);
-      const parts = [0, 1, 2].slice(0, 1 + random(3)).map((part) => ({ sector: base + part * 64, count: 1 + random(64) }));
+      const parts = [0, 1, 2]
+        .slice(0, 1 + random(3))
+        .map((part) => ({ sector: base + part * 64, count: 1 + random(64) }));
       await Promise.all(
         parts.map(({ sector, count }) => {
           events.push({ at: now(), kind: "write", sector, count, id: ++id });
@@ -110,7 +118,8 @@ class Expectation {
       const at = (sector * SECTOR) / 4;
       const id = words[at]!;
       const allowed = this.sectors.get(sector) ?? [this.parentId(sector)];
-      const whole = words[at + 1] === (id === 0 ? 0 : sector) && words[at + 127] === words[at + 1] && words[at + 126] === id;
+      const whole =
+        words[at + 1] === (id === 0 ? 0 : sector) && words[at + 127] === words[at + 1] && words[at + 126] === id;
       if (!whole || !allowed.includes(id)) {
         throw new Error(`sector ${sector} holds ${id} (whole: ${whole}), not one of ${allowed.join(", ")}`);
       }
@@ -194,6 +203,30 @@ describe("a disk whose store is cut off at every point", () => {
       }
       cuts += operations;
     });
+  });
+
+  test("a replay that is cut off is taken up again", async () => {
+    const { store, parentId } = await dynamicDisk();
+    const cut = new CutStore(store.copy(), false);
+    const disk = await openVhdx(cut);
+    const events = await work(disk, cut, 42);
+    let replays = 0;
+    let operations = 0;
+    for (const medium of cut.media(randomNumbers(43))) {
+      if (operations % 5 === 0 && (await checkVhdx(medium)).notes.some((note) => /replay/.test(note))) {
+        replays++;
+        const again = new CutStore(medium.copy(), false);
+        await openVhdx(again);
+        for (const second of again.media(randomNumbers(operations))) {
+          const survivor = await openVhdx(second);
+          const expectation = new Expectation(events, DISK_MIB * MIB, parentId);
+          expectation.advance(operations);
+          await expectation.verify(survivor);
+        }
+      }
+      operations++;
+    }
+    expect(replays).toBeGreaterThan(10);
   });
 
   test("were enough cuts", () => expect(cuts).toBeGreaterThanOrEqual(2000));

@@ -3,7 +3,19 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { LOGICAL_SECTOR_SIZE } from "../../../emulator/storage/vhdx/format";
 import { isZero } from "../../../emulator/storage/zeros";
-import { create, contentOf, inFolder, MIB, open, pattern, qemuCheck, qemuImg, qemuImgIsThere, randomNumbers, SOUND } from "./helpers";
+import {
+  create,
+  contentOf,
+  inFolder,
+  MIB,
+  open,
+  pattern,
+  qemuCheck,
+  qemuImg,
+  qemuImgIsThere,
+  randomNumbers,
+  SOUND,
+} from "./helpers";
 
 /** Writes here and there, across blocks too, to a disk and to a copy of what it must hold. */
 async function scribble(disk: Awaited<ReturnType<typeof open>>, expected: Uint8Array, seed: number): Promise<void> {

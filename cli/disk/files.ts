@@ -1,0 +1,68 @@
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { RawDisk } from "../../emulator/storage/raw-disk";
+import { type Disk } from "../../emulator/storage/disk";
+import { openVhdx, type ParentResolver } from "../../emulator/storage/vhdx/open";
+import { type ParentLocator } from "../../emulator/storage/vhdx/parent-locator";
+import { type VhdxDisk } from "../../emulator/storage/vhdx/vhdx-disk";
+import { UsageError } from "../errors";
+import { FileStore } from "./file-store";
+
+const SIGNATURE = "vhdxfile";
+
+/** Whether a file is a VHDX file, by its first bytes. */
+async function isVhdx(store: FileStore): Promise<boolean> {
+  if (store.size < SIGNATURE.length) return false;
+  const bytes = new Uint8Array(SIGNATURE.length);
+  await store.read(0, bytes);
+  return String.fromCharCode(...bytes) === SIGNATURE;
+}
+
+/** Opens a VHDX file with its parents, which are looked for where the file says they are. */
+export async function openVhdxFile(path: string, { readOnly = false } = {}): Promise<VhdxDisk> {
+  return named(path, () => openVhdx(FileStore.open(path, { readOnly }), { resolveParent: parentsOf(path) }));
+}
+
+/** Opens a VHDX file, or else a raw image with sectors of `sectorSize` bytes. */
+export async function openDiskFile(
+  path: string,
+  { readOnly = false, sectorSize = 512 as 512 | 2048 | 4096 } = {},
+): Promise<Disk> {
+  const store = FileStore.open(path, { readOnly });
+  const vhdx = await isVhdx(store);
+  await store.close();
+  if (vhdx) return openVhdxFile(path, { readOnly });
+  return named(path, async () => new RawDisk(FileStore.open(path, { readOnly }), sectorSize));
+}
+
+/** Finds the parent of a differencing file: its paths are relative to the folder that the child is in. */
+export function parentsOf(child: string): ParentResolver {
+  return async (locator) => {
+    const path = parentPath(child, locator);
+    return { store: FileStore.open(path, { readOnly: true }), resolveParent: parentsOf(path) };
+  };
+}
+
+/** The path of a differencing file's parent. Throws UsageError when the file only says where it was on Windows. */
+export function parentPath(child: string, { relativePath, absoluteWin32Path }: ParentLocator): string {
+  if (relativePath) return resolve(dirname(child), relativePath.replaceAll("\\", sep));
+  if (absoluteWin32Path && isAbsolute(absoluteWin32Path)) return absoluteWin32Path;
+  throw new UsageError(`'${child}' does not say where its parent is relative to it`);
+}
+
+/** The path from a child's folder to its parent, as a parent locator has it. */
+export function relativeLocation(child: string, parent: string): string {
+  const path = relative(dirname(resolve(child)), resolve(parent));
+  return (path.startsWith("..") ? path : `.${sep}${path}`).replaceAll(sep, "\\");
+}
+
+/** Names the file in the messages of what it cannot be used for. */
+export async function named<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof Error) || error.message.includes(`'${path}'`)) throw error;
+    const { name } = error;
+    if (name === "ConfigurationError" || name === "UsageError") throw new UsageError(`'${path}': ${error.message}`);
+    throw error;
+  }
+}

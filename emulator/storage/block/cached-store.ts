@@ -1,0 +1,289 @@
+import { checkRange, checkWritable, type BlockStore } from "./block-store";
+import { type ChunkDatabase } from "./chunk-database";
+
+interface Chunk {
+  readonly index: number;
+  /** Undefined for zeros. */
+  data: Uint8Array<ArrayBuffer> | undefined;
+  /** The bytes are on their way to the database: who changes them takes a copy. */
+  shared: boolean;
+}
+
+export interface CacheOptions {
+  /** Bytes that the cache may hold; changed chunks take at most half of it. Default 64 MiB. */
+  readonly capacity?: number;
+  /** Bytes that are read before they are asked for, once reads follow one another. Default 1 MiB. */
+  readonly readAhead?: number;
+}
+
+const DEFAULT_CAPACITY = 64 << 20;
+const DEFAULT_READ_AHEAD = 1 << 20;
+
+/**
+ * A store over a chunk database with a write-back cache of bounded size. Writes stay in memory until `commit` brings
+ * all of them to the database in one transaction, or until they fill half of the cache.
+ */
+export class CachedStore implements BlockStore {
+  readonly atomic = true;
+  readonly sparse = true;
+  /** Least recently used first. */
+  private readonly chunks = new Map<number, Chunk>();
+  private readonly dirty = new Set<Chunk>();
+  /** Those of the commit that is under way. */
+  private readonly committing = new Set<Chunk>();
+  private readonly loading = new Map<number, Promise<void>>();
+  private readonly chunkSize: number;
+  private readonly capacity: number;
+  private readonly readAhead: number;
+  private bytes: number;
+  private committedBytes: number;
+  /** From this chunk on, what the database holds is void. */
+  private removedFrom = Infinity;
+  /** The same, for the commit that is under way. */
+  private voidUntilCommitted = Infinity;
+  /** Something was committed that only the next durable commit makes durable. */
+  private loose = false;
+  private lastCommit: Promise<unknown> = Promise.resolve();
+  /** The chunk that a sequential reader asks for next, and how far it was read for. */
+  private nextChunk = -1;
+  private aheadUntil = 0;
+
+  constructor(
+    private readonly database: ChunkDatabase,
+    { capacity = DEFAULT_CAPACITY, readAhead = DEFAULT_READ_AHEAD }: CacheOptions = {},
+  ) {
+    this.chunkSize = database.chunkSize;
+    this.capacity = Math.max(8, Math.floor(capacity / this.chunkSize));
+    this.readAhead = Math.min(Math.floor(readAhead / this.chunkSize), this.capacity >>> 2);
+    this.bytes = this.committedBytes = database.size;
+  }
+
+  get size(): number {
+    return this.bytes;
+  }
+
+  get readOnly(): boolean {
+    return this.database.readOnly;
+  }
+
+  /** Bytes in memory now. */
+  get cached(): number {
+    return this.chunks.size * this.chunkSize;
+  }
+
+  async read(offset: number, target: Uint8Array): Promise<void> {
+    checkRange(this, offset, target.length);
+    // In pieces, so that one request needs no more than the cache can hold.
+    const piece = (this.capacity >>> 2) * this.chunkSize;
+    for (let done = 0; done < target.length; done += piece) {
+      await this.readPiece(offset + done, target.subarray(done, done + piece));
+    }
+  }
+
+  async write(offset: number, source: Uint8Array): Promise<void> {
+    await this.put(offset, source.length, source);
+  }
+
+  async zero(offset: number, length: number): Promise<void> {
+    await this.put(offset, length, undefined);
+  }
+
+  async resize(size: number): Promise<void> {
+    checkWritable(this);
+    if (size < this.bytes) {
+      const from = Math.ceil(size / this.chunkSize);
+      // What the last chunk has behind the new end must be zeros when the store grows again.
+      await this.put(size, Math.min(this.bytes, from * this.chunkSize) - size, undefined);
+      for (const chunk of [...this.chunks.values()]) {
+        if (chunk.index < from) continue;
+        this.chunks.delete(chunk.index);
+        this.dirty.delete(chunk);
+      }
+      for (const index of [...this.loading.keys()]) if (index >= from) this.loading.delete(index);
+      this.removedFrom = Math.min(this.removedFrom, from);
+    }
+    this.bytes = size;
+  }
+
+  async barrier(): Promise<void> {
+    // Changes reach the database in transactions, each of which has all that was written before it.
+  }
+
+  commit(): Promise<void> {
+    return this.commitInTurn(true);
+  }
+
+  async close(): Promise<void> {
+    await this.lastCommit;
+    await this.database.close();
+  }
+
+  private commitInTurn(durable: boolean): Promise<void> {
+    const commit = this.lastCommit.then(() => this.commitNow(durable));
+    this.lastCommit = commit.catch(() => undefined);
+    return commit;
+  }
+
+  private async readPiece(offset: number, target: Uint8Array): Promise<void> {
+    const { chunkSize } = this;
+    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + target.length - 1) / chunkSize)];
+    this.fetchAhead(first, last);
+    const indices = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    for (const chunk of this.present(indices) ?? (await this.load(indices))) {
+      const begin = chunk.index * chunkSize;
+      const from = Math.max(offset, begin);
+      const to = Math.min(offset + target.length, begin + chunkSize);
+      if (chunk.data) target.set(chunk.data.subarray(from - begin, to - begin), from - offset);
+      else target.fill(0, from - offset, to - offset);
+      this.touch(chunk);
+    }
+    this.evict();
+  }
+
+  /** Writes `source`, or zeros. */
+  private async put(offset: number, length: number, source: Uint8Array | undefined): Promise<void> {
+    checkWritable(this);
+    checkRange(this, offset, length);
+    if (length === 0) return;
+    const { chunkSize } = this;
+    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + length - 1) / chunkSize)];
+    const isWhole = (index: number): boolean =>
+      index * chunkSize >= offset && Math.min((index + 1) * chunkSize, this.bytes) <= offset + length;
+    // Only chunks that keep some of their bytes must be there before.
+    const partial = (first === last ? [first] : [first, last]).filter((index) => !isWhole(index));
+    if (!this.present(partial)) await this.load(partial);
+    // From here to the end of the loop nothing else runs: a transaction has the whole write, or nothing of it.
+    for (let index = first; index <= last; index++) {
+      const chunk = this.chunks.get(index) ?? { index, data: undefined, shared: false };
+      const begin = index * chunkSize;
+      const from = Math.max(offset, begin);
+      const to = Math.min(offset + length, begin + chunkSize);
+      if (source) this.ownBytes(chunk).set(source.subarray(from - offset, to - offset), from - begin);
+      else if (isWhole(index)) chunk.data = undefined;
+      else if (chunk.data) this.ownBytes(chunk).fill(0, from - begin, to - begin);
+      this.loading.delete(index);
+      this.dirty.add(chunk);
+      this.touch(chunk);
+    }
+    this.evict();
+    if (this.dirty.size > this.capacity >>> 1) await this.commitInTurn(false);
+  }
+
+  /** Bytes of a chunk that may be changed. */
+  private ownBytes(chunk: Chunk): Uint8Array<ArrayBuffer> {
+    if (!chunk.data) chunk.data = new Uint8Array(this.chunkSize);
+    else if (chunk.shared) chunk.data = chunk.data.slice();
+    chunk.shared = false;
+    return chunk.data;
+  }
+
+  private async commitNow(durable: boolean): Promise<void> {
+    const { bytes: size, removedFrom } = this;
+    const changed = this.dirty.size > 0 || size !== this.committedBytes || removedFrom !== Infinity;
+    if (!changed && !(durable && this.loose)) return;
+    const chunks = [...this.dirty];
+    const removed: number[] = [];
+    const written: [number, Uint8Array<ArrayBuffer>][] = [];
+    for (const chunk of chunks) {
+      if (chunk.data) written.push([chunk.index, chunk.data]);
+      else removed.push(chunk.index);
+      chunk.shared = true;
+      this.committing.add(chunk);
+    }
+    this.dirty.clear();
+    this.removedFrom = Infinity;
+    this.voidUntilCommitted = removedFrom;
+    try {
+      const cut = removedFrom === Infinity ? undefined : removedFrom;
+      await this.database.commit({ size, removedFrom: cut, removed, written }, durable);
+      this.committedBytes = size;
+      this.loose = !durable;
+    } catch (error) {
+      // Nothing is lost: it all belongs to the next commit, which may find room.
+      for (const chunk of chunks) if (this.chunks.get(chunk.index) === chunk) this.dirty.add(chunk);
+      this.removedFrom = Math.min(this.removedFrom, removedFrom);
+      throw error;
+    } finally {
+      this.voidUntilCommitted = Infinity;
+      this.committing.clear();
+      for (const chunk of chunks) if (!this.dirty.has(chunk)) chunk.shared = false;
+      this.evict();
+    }
+  }
+
+  /** The chunks, when all of them are in memory. */
+  private present(indices: readonly number[]): Chunk[] | undefined {
+    const chunks: Chunk[] = [];
+    for (const index of indices) {
+      const chunk = this.chunks.get(index);
+      if (!chunk) return undefined;
+      chunks.push(chunk);
+    }
+    return chunks;
+  }
+
+  /** The chunks, read where they are missing; they are in memory at the moment that this resolves. */
+  private async load(indices: readonly number[]): Promise<Chunk[]> {
+    for (;;) {
+      const chunks = this.present(indices);
+      if (chunks) return chunks;
+      this.fetch(indices);
+      await Promise.all(indices.map((index) => this.loading.get(index)));
+    }
+  }
+
+  /** Begins to read the chunks that are neither in memory nor on their way there. */
+  private fetch(indices: readonly number[]): void {
+    const missing = indices.filter((index) => !this.chunks.has(index) && !this.loading.has(index));
+    const known = missing.filter((index) => index >= Math.min(this.removedFrom, this.voidUntilCommitted));
+    for (const index of known) this.chunks.set(index, { index, data: undefined, shared: false });
+    const wanted = missing.filter((index) => !this.chunks.has(index));
+    if (wanted.length === 0) return;
+    const batch: Promise<void> = this.database.read(wanted).then(
+      (values) =>
+        wanted.forEach((index, at) => {
+          // A write, or a cut, may have come before.
+          if (this.loading.get(index) !== batch) return;
+          this.loading.delete(index);
+          this.chunks.set(index, { index, data: values[at], shared: false });
+        }),
+      (error: unknown) => {
+        for (const index of wanted) if (this.loading.get(index) === batch) this.loading.delete(index);
+        throw error;
+      },
+    );
+    for (const index of wanted) this.loading.set(index, batch);
+  }
+
+  private fetchAhead(first: number, last: number): void {
+    const sequential = first === this.nextChunk || first === this.nextChunk - 1;
+    this.nextChunk = last + 1;
+    if (!sequential || this.readAhead === 0) {
+      this.aheadUntil = last + 1;
+      return;
+    }
+    // Half of it is left: time for the next half.
+    if (last + (this.readAhead >>> 1) < this.aheadUntil) return;
+    const until = Math.min(last + 1 + this.readAhead, Math.ceil(this.bytes / this.chunkSize));
+    const indices: number[] = [];
+    for (let index = Math.max(this.aheadUntil, last + 1); index < until; index++) indices.push(index);
+    this.aheadUntil = Math.max(this.aheadUntil, until);
+    this.fetch(indices);
+    // Whoever needs them meets the error.
+    for (const index of indices) this.loading.get(index)?.catch(() => undefined);
+  }
+
+  private touch(chunk: Chunk): void {
+    this.chunks.delete(chunk.index);
+    this.chunks.set(chunk.index, chunk);
+  }
+
+  private evict(): void {
+    if (this.chunks.size <= this.capacity) return;
+    for (const chunk of this.chunks.values()) {
+      if (this.dirty.has(chunk) || this.committing.has(chunk)) continue;
+      this.chunks.delete(chunk.index);
+      if (this.chunks.size <= this.capacity) return;
+    }
+  }
+}

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Machine } from "../../emulator/machine";
-import type { MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
+import type { DriveAttachment, MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
 import { getGuest, guestOptions } from "../../images/catalog";
 
 /** build/core.wasm; the test command builds it first. */
@@ -14,6 +14,7 @@ export interface GuestSettings {
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
+  readonly drives?: readonly DriveAttachment[];
 }
 
 /** A guest of images/ on a machine of its own, and a person's view of its console. */
@@ -38,7 +39,7 @@ export class BootedGuest {
   }
 
   /** Fetches or builds the guest, and starts it. */
-  static async boot(name: string, { time, memoryMiB = 256, append = "" }: GuestSettings): Promise<BootedGuest> {
+  static async boot(name: string, { time, memoryMiB = 256, append = "", drives }: GuestSettings): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
       core: coreModule(),
@@ -49,6 +50,7 @@ export class BootedGuest {
       },
       memoryMiB,
       time,
+      drives,
     });
   }
 

@@ -153,13 +153,13 @@ export class ScsiDisk implements LogicalUnit {
   private blockLimits(): Uint8Array {
     const bytes = new Uint8Array(60);
     const view = new DataView(bytes.buffer);
-    const { sectorSize, canTrim } = this.disk;
+    const { sectorSize, canTrim, trimGranularity } = this.disk;
     bytes[0] = 0x01; // WSNZ: WRITE SAME of 0 blocks is not known.
     view.setUint32(4, MAXIMUM_TRANSFER_BYTES / sectorSize);
     if (canTrim) {
       view.setUint32(16, 0xffffffff);
       view.setUint32(20, MAXIMUM_UNMAP_DESCRIPTORS);
-      view.setUint32(24, 1);
+      view.setUint32(24, Math.max(1, Math.floor(trimGranularity / sectorSize)));
       view.setUint32(28, 0x80000000);
     }
     view.setBigUint64(32, BigInt(MAXIMUM_WRITE_SAME_BYTES / sectorSize));

@@ -1,0 +1,144 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { FileStore } from "../../cli/disk/file-store";
+import { openDiskFile, openVhdxFile } from "../../cli/disk/files";
+import type { DriveAttachment } from "../../emulator/machine-types";
+import { MemoryStore } from "../../emulator/storage/block/memory-store";
+import { RawDisk } from "../../emulator/storage/raw-disk";
+import { createVhdx } from "../../emulator/storage/vhdx/create";
+import type { VhdxDisk } from "../../emulator/storage/vhdx/vhdx-disk";
+import { BootedGuest, COMPLAINTS } from "./booted-guest";
+import { enterpriseLinux6 } from "./guest-names";
+
+const MIB = 1 << 20;
+
+/** A disc whose first sectors say what they are; nobody has to mount it. */
+function disc(text: string): RawDisk {
+  const store = new MemoryStore(MIB);
+  void store.write(0, new TextEncoder().encode(text));
+  return new RawDisk(store, 2048);
+}
+
+/** A new disk in a file, open. */
+async function newVhdx(path: string, size: number): Promise<VhdxDisk> {
+  const store = FileStore.create(path);
+  await createVhdx(store, { size, type: "dynamic" });
+  await store.close();
+  return openVhdxFile(path);
+}
+
+const el6 = await enterpriseLinux6();
+
+describe.each(["debian", ...(el6 === undefined ? [] : [el6])])("disks of %s", (name) => {
+  let folder = "";
+  let guest: BootedGuest | undefined;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "hypertab-disks-"));
+  });
+  afterEach(async () => {
+    guest?.turnOff();
+    await guest?.machine.stopped;
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it("keep a file system and a file over a power-off, on VHDX at IDE and raw at SCSI", async () => {
+    const vhdx = join(folder, `${name}.vhdx`);
+    const raw = join(folder, `${name}.img`);
+    await (await newVhdx(vhdx, 48 * MIB)).close();
+    const store = FileStore.create(raw);
+    await store.resize(24 * MIB);
+    await store.commit();
+    await store.close();
+    const boot = async (): Promise<readonly DriveAttachment[]> => {
+      const drives: DriveAttachment[] = [
+        { location: { controller: "ide", channel: 0, drive: 0 }, kind: "disk", image: await openVhdxFile(vhdx) },
+        { location: { controller: "scsi", lun: 3 }, kind: "disk", image: await openDiskFile(raw) },
+      ];
+      guest = await BootedGuest.boot(name, { time: "virtual", drives });
+      await guest.ready();
+      return drives;
+    };
+    const powerOff = async (drives: readonly DriveAttachment[]): Promise<void> => {
+      guest!.type("poweroff -f\n");
+      expect(await guest!.machine.stopped).toEqual({ kind: "power-off" });
+      for (const { image } of drives) await image!.close();
+    };
+    /** Device names come in the order of probing; disks are told apart by size. */
+    const device = async (bytes: number): Promise<string> => {
+      const lines = await guest!.lines("cat /proc/partitions");
+      const found = lines.map((line) => line.trim().split(/\s+/)).find((fields) => Number(fields[2]) === bytes / 1024);
+      expect(found).toBeDefined();
+      return `/dev/${found![3]}`;
+    };
+
+    let drives = await boot();
+    expect(guest!.machine.status().channels.map((channel) => `${channel.name}: ${channel.state}`)).toEqual(
+      expect.arrayContaining(["IDE Accelerator: open", "SCSI Controller: open"]),
+    );
+    const sums: string[] = [];
+    for (const [index, size] of [48 * MIB, 24 * MIB].entries()) {
+      const disk = await device(size);
+      const at = `/tmp/disk${index}`;
+      expect(
+        await guest!.shell(`mke2fs ${disk} >/dev/null 2>&1 && mkdir -p ${at} && mount -t ext4 ${disk} ${at}`),
+      ).toBe("");
+      // 4 MiB that no compression or all-zero shortcut can fake.
+      await guest!.shell(`dd if=/dev/urandom of=${at}/file bs=64k count=64 2>/dev/null`);
+      sums.push((await guest!.shell(`sha256sum < ${at}/file`)).trim());
+      expect(sums[index]).toMatch(/^[0-9a-f]{64} {2}-$/);
+      expect(await guest!.shell(`umount ${at} && sync`)).not.toMatch(/busy|error/i);
+    }
+    await powerOff(drives);
+
+    drives = await boot();
+    for (const [index, size] of [48 * MIB, 24 * MIB].entries()) {
+      await guest!.shell(`mkdir -p /tmp/d && mount -t ext4 -o ro ${await device(size)} /tmp/d`);
+      expect((await guest!.shell("sha256sum < /tmp/d/file")).trim()).toBe(sums[index]);
+      await guest!.shell("umount /tmp/d");
+    }
+    const log = await guest!.lines("dmesg");
+    expect(log.filter((line) => COMPLAINTS.test(line) || /I\/O error|Sense Key|rejecting/i.test(line))).toEqual([]);
+    expect(guest!.log).toEqual([]);
+    await powerOff(drives);
+  });
+
+  it("come, grow and go while the guest runs; discs are changed and ejected", async () => {
+    const location = { controller: "scsi", lun: 5 } as const;
+    guest = await BootedGuest.boot(name, {
+      time: "virtual",
+      drives: [{ location: { controller: "scsi", lun: 1 }, kind: "dvd", image: disc("first disc") }],
+    });
+    await guest.ready();
+    const { machine } = guest;
+    expect(await guest.shell("cat /sys/block/sr0/size")).toBe("2048\n");
+    expect(await guest.shell("dd if=/dev/sr0 bs=10 count=1 2>/dev/null")).toBe("first disc");
+    machine.insertDisc({ controller: "scsi", lun: 1 }, disc("other disc"));
+    expect(await guest.shell("dd if=/dev/sr0 bs=10 count=1 2>/dev/null")).toBe("other disc");
+    const ejected: string[] = [];
+    machine.on("discEjected", ({ location: { controller } }) => ejected.push(controller));
+    await guest.shell("eject /dev/sr0");
+    expect(ejected).toEqual(["scsi"]);
+    expect(await guest.shell("dd if=/dev/sr0 of=/dev/null bs=2048 count=1 2>&1")).toMatch(/No medium/i);
+
+    const path = join(folder, `${name}-hot.vhdx`);
+    const created = await newVhdx(path, 32 * MIB);
+    machine.attachDrive({ location, kind: "disk", image: created });
+    const waitFor = async (command: string, wanted: string): Promise<void> => {
+      for (let attempt = 0; (await guest!.shell(command)) !== wanted; attempt++) {
+        if (attempt === 20) throw new Error(`${command} did not become ${wanted}`);
+        await guest!.shell("sleep 1");
+      }
+    };
+    await waitFor("cat /sys/block/sda/size 2>/dev/null", `${(32 * MIB) / 512}\n`);
+    await created.resize(64 * MIB);
+    machine.announceResize();
+    await waitFor("cat /sys/block/sda/size", `${(64 * MIB) / 512}\n`);
+    machine.detachDrive(location);
+    await waitFor("ls /sys/block | grep sd", "");
+    await machine.drivesIdle();
+    await created.close();
+    expect((await guest.lines("dmesg")).filter((line) => COMPLAINTS.test(line))).toEqual([]);
+  });
+});

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { ScsiDisk } from "../../../emulator/devices/scsi/disk";
+import { createScsiController } from "../../../emulator/devices/storvsp/controller";
 import type { DriveAttachment } from "../../../emulator/machine-types";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
 import type { Disk } from "../../../emulator/storage/disk";
@@ -283,6 +285,46 @@ describe("IDE accelerator", () => {
     const capacity = await driver.execute([0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], { read: 8, target: 1 });
     expect(toHex(capacity.data)).toBe("0000000300000200");
     expect(await driver.execute(TEST_UNIT_READY, { target: 0 })).toMatchObject({ srbStatus: 0x20 });
+  });
+});
+
+describe("sub-channels", () => {
+  it("are offered when the guest asks, serve I/O like the first, and go with it", async () => {
+    const host = new FakeHost();
+    const { vmbus } = host.machine;
+    const controller = createScsiController("11111111-2222-3333-4444-555555555555", host.work, vmbus, 2);
+    controller.bus.attach(
+      { path: 0, target: 0, lun: 0 },
+      new ScsiDisk(memoryDisk(), new Uint8Array(16), () => undefined),
+    );
+    vmbus.add(controller);
+    const offer = host.guest.offers().at(-1)!;
+    const driver = new FakeStorvsc(host, offer, NEW);
+    driver.operation(7);
+    driver.operation(9, [0x01, 0x05]);
+    expect(driver.operation(10).body.getUint16(4, true)).toBe(2);
+    expect(driver.operation(13, [3, 0]).status).toBe(0xc000000d);
+    expect(host.guest.messages()).toEqual([]);
+    expect(driver.operation(13, [2, 0]).status).toBe(0);
+    const offers = host.guest.messages();
+    expect(offers.map(({ type, view }) => [type, view.getUint16(180, true)])).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
+    for (const { bytes } of offers) expect(toHex(bytes.subarray(8, 40))).toBe(toHex(offer.bytes.subarray(8, 40)));
+    const second = new FakeStorvsc(host, offers[1]!, NEW);
+    // Not before the first channel's initialization has ended.
+    expect(second.operation(3).status).toBe(0xc0000184);
+    expect(driver.operation(8).status).toBe(0);
+    expect(await second.execute(TEST_UNIT_READY)).toMatchObject(SUCCESS);
+    const data = pattern(512);
+    expect(await second.execute(write10(9, 1), { write: data })).toMatchObject(SUCCESS);
+    expect(toHex((await driver.execute(read10(9, 1), { read: 512 })).data)).toBe(toHex(data));
+    expect(second.operation(13, [1, 0]).status).toBe(0xc0000184);
+    host.guest.post(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0, driver.channel.relid, 0, 0, 0));
+    expect(host.guest.messages().map(({ type }) => type)).toEqual([2, 2]);
+    vmbus.reset();
+    expect(vmbus.channels().map(({ name }) => name)).toEqual(["SCSI Controller", "SCSI Controller"]);
   });
 });
 

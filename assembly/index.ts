@@ -32,6 +32,7 @@ export {
   slowModified64,
   storeFlags,
   testCondition,
+  badTarget,
 } from "./translate/support";
 export { multiplyHigh, multiplyHighSigned } from "./execute/multiply";
 export { tlbFlushAll } from "./memory/tlb";

@@ -29,6 +29,7 @@ import {
   NMI_BLOCKED,
   NMI_PENDING,
   PENDING_DEBUG,
+  REGION_BASE,
   RIP,
   SHADOW_SS,
   SEGMENTS,
@@ -48,6 +49,7 @@ import {
 import { acknowledgeInterrupt } from "./host";
 import {
   BLOCK_COUNT,
+  BLOCK_DELTA,
   BLOCK_HEADER,
   BLOCK_HEAT,
   BLOCK_TRANSLATION,
@@ -60,11 +62,19 @@ import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./d
 import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
 import { settleFlags } from "./translate/support";
-import { ENTRY_BITS, isFull, request } from "./translate/translator";
+import { ENTRY_BITS } from "./translate/regions";
+import { isFull, request } from "./translate/translator";
 import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/interrupts";
 
 /** Room for one decoded instruction that is run alone. */
 const single = memory.data(OP_SIZE, 8);
+
+/** A region is translated anew, with what it calls, after this many times the runs that made it hot. */
+const VERY_HOT: u32 = 50;
+
+/** INSTRUCTION_COUNT when translated code was entered that has not come back; NOT_ENTERED if there is none. */
+let entered: u64 = u64.MAX_VALUE;
+const NOT_ENTERED: u64 = u64.MAX_VALUE;
 
 /** Goes on: nothing that attend() saw ends the run. */
 const CONTINUE: i32 = -1;
@@ -113,12 +123,17 @@ export function run(): u32 {
     let room = limit - count;
     const translation = load<u32>(block, BLOCK_TRANSLATION);
     if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
-      store<u64>(CODE_BASE, rip - (physical & 0xfff));
+      const pageBase = rip - (physical & 0xfff);
+      const heat = load<u32>(block, BLOCK_HEAT) + 1;
+      store<u32>(block, heat, BLOCK_HEAT);
+      if (heat == load<u32>(TRANSLATE_THRESHOLD) * VERY_HOT && !isFull()) request(block, pageBase, true);
+      store<u64>(CODE_BASE, pageBase);
+      store<u64>(REGION_BASE, pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA));
       runTranslation(translation, count);
       continue;
     }
     settleFlags();
-    if (heatUp(block)) continue;
+    if (heatUp(block, rip - (physical & 0xfff))) continue;
     if (load<u32>(INTERRUPT_SHADOW) != 0) {
       store<u32>(INTERRUPT_SHADOW, 0);
       room = 1;
@@ -143,15 +158,21 @@ export function run(): u32 {
 @inline function runTranslation(translation: u32, count: u64): void {
   store<u32>(BLOCK_LIMIT, 0xffffffff);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
+  entered = count;
   call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
-  store<u64>(
-    STATISTIC_TRANSLATED_INSTRUCTIONS,
-    load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + load<u64>(INSTRUCTION_COUNT) - count,
-  );
+  countTranslated();
+}
+
+/** Translated code has come back, or was left by a fault: what it retired goes to the statistics. */
+// @ts-ignore: decorator
+@inline function countTranslated(): void {
+  const ran = load<u64>(INSTRUCTION_COUNT) - entered;
+  store<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS, load<u64>(STATISTIC_TRANSLATED_INSTRUCTIONS) + ran);
+  entered = NOT_ENTERED;
 }
 
 /** Counts a run of a block by the interpreter; a hot one is queued. @returns true if all blocks were forgotten */
-function heatUp(block: u32): bool {
+function heatUp(block: u32, pageBase: u64): bool {
   const heat = load<u32>(block, BLOCK_HEAT) + 1;
   store<u32>(block, heat, BLOCK_HEAT);
   if (heat != load<u32>(TRANSLATE_THRESHOLD)) return false;
@@ -160,7 +181,7 @@ function heatUp(block: u32): bool {
     flushBlocks();
     return true;
   }
-  if (!request(block)) store<u32>(block, 0, BLOCK_HEAT);
+  if (!request(block, pageBase, false)) store<u32>(block, 0, BLOCK_HEAT);
   return false;
 }
 
@@ -209,6 +230,7 @@ function recover(): void {
   const rip = load<u64>(CODE_BASE) + <u64>load<u16>(op, OP_NEXT) - <u64>load<u8>(op, OP_LENGTH);
   store<u64>(RIP, load<u32>(CODE_MODE) == MODE_64 ? rip : rip & 0xffffffff);
   store<u64>(CURRENT_OP, 0);
+  if (entered != NOT_ENTERED) countTranslated();
 }
 
 /** Runs one instruction with all that a running block need not look at: breakpoints, CS limit, TF, RF. */

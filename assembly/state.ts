@@ -189,6 +189,8 @@ export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
 export const PENDING_KIND: u32 = 0xab0;
 /** u64, the second operand. */
 export const PENDING_B: u32 = 0xab8;
+/** u64, what the region that is entered takes for its base: CODE_BASE of its root block's page. */
+export const REGION_BASE: u32 = 0xac0;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
@@ -227,6 +229,9 @@ export const TLB_ADDEND: u32 = 24;
 /** u32, physical page number, bits 29:0; bit 30: of a large page; bit 31: global. */
 export const TLB_PAGE: u32 = 28;
 
+/** Hash of the regions that have code of a physical page: u32 each. */
+export const PAGE_REGIONS: u32 = 0x180000;
+export const PAGE_REGIONS_ENTRIES: u32 = 0x1000;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;
@@ -244,8 +249,10 @@ export const PAGE_BLOCKS: u32 = 0x1000000;
 /** Arena of blocks and decoded instructions. */
 export const CODE_ARENA: u32 = 0x1400000;
 export const CODE_ARENA_END: u32 = 0x3000000;
-/** Room for the translator. */
+/** Room for the translator: modules as they are written, then records of regions. */
 export const EMITTER: u32 = 0x3000000;
+export const REGION_RECORDS: u32 = 0x3c00000;
+export const REGION_RECORDS_END: u32 = 0x4000000;
 /** Guest physical address 0. */
 export const RAM_BASE: u32 = 0x4000000;
 

@@ -1,6 +1,7 @@
 import { EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE } from "./exit-codes";
 import { disk } from "./disk";
 import { isUserError, oneLine, UsageError } from "./errors";
+import { benchCommand } from "./bench";
 import { guest } from "./guest";
 import { run } from "./run";
 
@@ -10,6 +11,7 @@ A Hyper-V host in software: boots unmodified Linux kernels that find Hyper-V and
 
   run      boot a machine, its serial console on stdin and stdout
   guest    list the guests that are known, or get one
+  bench    time guests here and in other emulators, side by side
   disk     make, look at, check, resize, convert and merge VHDX files
 
 'hypertab COMMAND --help' tells more. 'npm start' in a checkout opens the same machine in a browser.
@@ -18,6 +20,7 @@ A Hyper-V host in software: boots unmodified Linux kernels that find Hyper-V and
 const commands: Readonly<Record<string, (argv: readonly string[], report: Report) => Promise<number>>> = {
   run,
   guest,
+  bench: benchCommand,
   disk,
 };
 

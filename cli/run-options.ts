@@ -33,7 +33,7 @@ Boots a machine. Its serial console is on stdin and stdout.
   --time MODE        real: the guest's clock follows the host's (default)
                      virtual: time advances with instructions, each run is identical
   --timeout SECONDS  ends the run after so long; in virtual time these are the guest's seconds
-  --stats            at the end, prints guest time, instructions and speed on stderr
+  --stats            at the end, prints speed, and what the processor's two engines did, on stderr
   --help             this text
 
 At a terminal, Ctrl-A x turns the machine off and Ctrl-A Ctrl-A sends Ctrl-A. SIGINT asks the guest to shut

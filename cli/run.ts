@@ -1,5 +1,6 @@
 import type { BootSource } from "../emulator/machine-types";
 import { Machine } from "../emulator/machine";
+import { describeStatistics } from "../emulator/describe-statistics";
 import { describeStop } from "../emulator/stop-reason";
 import { getGuest, guestOptions } from "../images/catalog";
 import { openDrives } from "./drives";
@@ -28,7 +29,7 @@ export async function run(argv: readonly string[], report: (line: string) => voi
     });
     const begun = performance.now();
     const outcome = await runSession(machine, new HostConsole(report), options);
-    if (options.stats) report(statistics(machine, (performance.now() - begun) / 1000));
+    if (options.stats) reportStatistics(machine, (performance.now() - begun) / 1000, report);
     await machine.stopped;
     return conclude(outcome, options.timeoutSeconds, report);
   } finally {
@@ -52,13 +53,14 @@ async function loadBootSource(source: RunSource, report: (line: string) => void)
   };
 }
 
-function statistics(machine: Machine, hostSeconds: number): string {
+function reportStatistics(machine: Machine, hostSeconds: number, report: (line: string) => void): void {
   const { guestSeconds, instructions } = machine.status();
   const rate = instructions / hostSeconds / 1e6;
-  return (
+  report(
     `hypertab: ${guestSeconds.toFixed(3)} s guest time, ${instructions} instructions, ` +
-    `${hostSeconds.toFixed(3)} s host time, ${rate.toFixed(1)} million instructions/s`
+      `${hostSeconds.toFixed(3)} s host time, ${rate.toFixed(1)} million instructions/s`,
   );
+  for (const [name, value] of describeStatistics(machine.statistics())) report(`  ${name.padEnd(18)} ${value}`);
 }
 
 function conclude(outcome: Outcome, timeoutSeconds: number | undefined, report: (line: string) => void): number {

@@ -40,6 +40,10 @@ export interface MachineSettings {
   readonly epochMs?: number;
   /** Drives from the beginning; Machine.attachDrive adds others later. */
   readonly drives?: readonly DriveAttachment[];
+  /** After how many runs a piece of guest code is translated, Infinity for never; unset, after as many as pay. */
+  readonly translateAfter?: number;
+  /** Translates in the midst of the run rather than beside it: slow, but the same at every run. For tests. */
+  readonly translateAtOnce?: boolean;
 }
 
 export type MachineState = "created" | "running" | "paused" | "stopped";
@@ -73,6 +77,52 @@ export interface MachineStatus {
   /** VMBus protocol version in use as "major.minor", if the guest has made contact. */
   readonly vmbusVersion?: string;
   readonly channels: readonly ChannelStatus[];
+}
+
+/** Where the processor's work goes. Counts run from the machine's creation, those marked so from its last reset. */
+export interface MachineStatistics {
+  readonly instructions: number;
+  /** Of these, the ones that translated code retired; the interpreter ran the rest. */
+  readonly translatedInstructions: number;
+  /** Functions of translated code that were made, one for each hot region of guest code. */
+  readonly regions: number;
+  /** Of these, the ones that can be entered now. */
+  readonly regionsAlive: number;
+  /** Bytes of WebAssembly that were made. */
+  readonly translatedBytes: number;
+  /** Milliseconds that modules were with the host's compiler, most of it on another thread. */
+  readonly compileMs: number;
+  /** Times that all translated code was dropped because there was too much of it. */
+  readonly evictions: number;
+  /** Times that the interpreter's loop entered translated code. */
+  readonly regionEntries: number;
+  /** Blocks of instructions decoded, since the last reset. */
+  readonly blocksDecoded: number;
+  /** Times that the room for decoded code was emptied, since the last reset. */
+  readonly blockFlushes: number;
+  /** Writes to memory that decoded code came from, since the last reset. */
+  readonly codeWrites: number;
+  /** Exceptions delivered, since the last reset. */
+  readonly exceptions: number;
+  /** Interrupts delivered, since the last reset. */
+  readonly interrupts: number;
+  /** Page walks, since the last reset. */
+  readonly tlbFills: number;
+  /** Why the core came back to the host. */
+  readonly exits: ExitCounts;
+}
+
+export interface ExitCounts {
+  /** It ran as many instructions as it was given, or up to a timer that a device armed. */
+  readonly budget: number;
+  /** HLT. */
+  readonly halt: number;
+  /** The host wanted the processor to stop. */
+  readonly request: number;
+  /** Triple fault. */
+  readonly shutdown: number;
+  /** An instruction faulted. */
+  readonly fault: number;
 }
 
 export interface MachineEvents {

@@ -11,6 +11,7 @@ import {
   type MachineEvents,
   type MachineSettings,
   type MachineState,
+  type MachineStatistics,
   type MachineStatus,
   type StopReason,
 } from "./machine-types";
@@ -65,6 +66,8 @@ export class Machine {
     for (const drive of settings.drives ?? []) this.board.storage.attach(drive);
     this.board.storage.start();
     const { processor, timers, clock } = this.board;
+    if (settings.translateAfter !== undefined) processor.setTranslateThreshold(settings.translateAfter);
+    processor.setTranslateAtOnce(settings.translateAtOnce === true);
     this.crashTimer = timers.create(() => this.finish(this.crash as StopReason));
     this.runner = new Runner(processor, timers, clock, settings.time === "virtual", {
       onShutdown: () => this.finish({ kind: "triple-fault" }),
@@ -211,6 +214,11 @@ export class Machine {
       vmbusVersion: vmbus.version,
       channels: vmbus.channels(),
     };
+  }
+
+  /** How the processor works: its two engines, what they made and what left them. */
+  statistics(): MachineStatistics {
+    return this.board.processor.statistics();
   }
 
   /**

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { hashSources, upToDate } from "./hash.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sources = ["cli", "emulator", "images", "tools", "assembly/state.ts", "package.json"];
+const sources = ["cli", "emulator", "images", "test/bench", "tools", "assembly/state.ts", "package.json"];
 
 /** In the bundle, too, a module's import.meta.url is its source's: it names files of the checkout relative to that. */
 const sourceUrls = {
@@ -45,7 +45,11 @@ export async function buildNode(report = console.error) {
       emptyOutDir: false,
       sourcemap: true,
       rolldownOptions: {
-        input: { cli: join(root, "cli/main.ts"), start: join(root, "tools/start.ts") },
+        input: {
+          cli: join(root, "cli/main.ts"),
+          start: join(root, "tools/start.ts"),
+          "bench-v86": join(root, "test/bench/emulators/v86-node.ts"),
+        },
         output: { entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },
       },
     },

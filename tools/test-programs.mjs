@@ -6,6 +6,9 @@ import { existsSync, readFileSync } from "node:fs";
 const programs = [
   { path: "/usr/bin/chromium", packages: ["chromium"], without: "the page in a browser" },
   { path: "/usr/bin/qemu-system-x86_64", packages: ["qemu-system-x86"], without: "comparisons with QEMU" },
+  { path: "/usr/bin/iasl", packages: ["acpica-tools"], without: "ACPI tables as iasl reads them" },
+  { path: "/usr/bin/cpio", packages: ["cpio"], without: "archives as cpio reads them" },
+  { path: "/usr/bin/xz", packages: ["xz-utils"], without: "archives as xz packs them" },
   { path: "/usr/bin/qemu-img", packages: ["qemu-utils"], without: "VHDX files against qemu-img" },
 ];
 

@@ -69,7 +69,7 @@ function connect(running: Machine): void {
     const elapsed = (now.at - last.at) / 1000;
     const instructionsPerSecond = elapsed > 0 ? (now.instructions - last.instructions) / elapsed : 0;
     last = now;
-    send({ type: "status", status, instructionsPerSecond });
+    send({ type: "status", status, statistics: running.statistics(), instructionsPerSecond });
   };
   const timer = setInterval(sendStatus, STATUS_INTERVAL_MS);
   void running.stopped.then((reason) => {

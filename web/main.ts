@@ -21,7 +21,11 @@ const buttons = {
   shutDown: element("shut-down", HTMLButtonElement),
   turnOff: element("turn-off", HTMLButtonElement),
 };
-const statusLine = new StatusLine(element("status", HTMLElement), element("channels", HTMLElement));
+const statusLine = new StatusLine(
+  element("status", HTMLElement),
+  element("channels", HTMLElement),
+  element("statistics", HTMLDetailsElement),
+);
 const terminal = new SerialTerminal(element("console", HTMLElement), {
   input: (data) => machine?.input(data),
   leave: () => (buttons.pause.disabled ? buttons.start : buttons.pause).focus(),
@@ -92,6 +96,7 @@ function receive(news: WorkerMessage): void {
       return;
     case "status":
       statusLine.showStatus(news.status, news.instructionsPerSecond);
+      statusLine.showStatistics(news.statistics);
       return;
     case "log":
       say(`${news.source}: ${news.message}`);

@@ -1,5 +1,11 @@
 // What the page and the machine's worker say to each other. The page sends input and paints; the worker does the rest.
-import type { ChannelStatus, MachineState, MachineStatus, StopReason } from "../emulator/machine-types";
+import type {
+  ChannelStatus,
+  MachineState,
+  MachineStatistics,
+  MachineStatus,
+  StopReason,
+} from "../emulator/machine-types";
 
 /** What to boot: addresses that the worker fetches. */
 export interface GuestAddress {
@@ -36,7 +42,12 @@ export type WorkerMessage =
   | { readonly type: "state"; readonly state: MachineState }
   | { readonly type: "reset" }
   | { readonly type: "channels"; readonly channels: readonly ChannelStatus[] }
-  | { readonly type: "status"; readonly status: MachineStatus; readonly instructionsPerSecond: number }
+  | {
+      readonly type: "status";
+      readonly status: MachineStatus;
+      readonly statistics: MachineStatistics;
+      readonly instructionsPerSecond: number;
+    }
   | { readonly type: "log"; readonly source: string; readonly message: string }
   /** The guest cannot be asked to shut down: it has not connected the integration component. */
   | { readonly type: "shut-down-refused" }

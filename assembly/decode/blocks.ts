@@ -18,7 +18,8 @@ import {
   STATISTIC_BLOCK_FLUSHES,
 } from "../state";
 import { tlbProtectPage } from "../memory/tlb";
-import { dropTranslations, forgetPage } from "../translate/translator";
+import { endRegionsOf } from "../translate/regions";
+import { dropTranslations } from "../translate/translator";
 import { DECODE_ENDS, DECODE_MORE, decode } from "./decoder";
 import { OP_LENGTH, OP_SIZE } from "./instruction";
 
@@ -38,7 +39,9 @@ export const BLOCK_HASH_NEXT: u32 = 20;
 export const BLOCK_HEAT: u32 = 24;
 /** u32, function in the table << 8 | entry, of the translation that begins here; 0 if none. */
 export const BLOCK_TRANSLATION: u32 = 28;
-export const BLOCK_HEADER: u32 = 32;
+/** i32, bytes from the base of the translation's region to this block's page. */
+export const BLOCK_DELTA: u32 = 32;
+export const BLOCK_HEADER: u32 = 48;
 
 const MAX_OPS: u32 = 64;
 const MAX_BLOCK: u32 = BLOCK_HEADER + MAX_OPS * OP_SIZE;
@@ -127,7 +130,7 @@ export function invalidateCode(physical: u32, length: u32): void {
 function invalidateInPage(page: u32, start: u32, end: u32): void {
   // What runs may be of this page, interpreted or translated: it ends after the running instruction.
   store<u32>(BLOCK_LIMIT, 0);
-  forgetPage(page);
+  endRegionsOf(page);
   let left: u64 = 0;
   let link = PAGE_BLOCKS + (page << 2);
   let block = load<u32>(link);
@@ -140,9 +143,6 @@ function invalidateInPage(page: u32, start: u32, end: u32): void {
       forget(block);
     } else {
       left |= granules(blockStart, bytes);
-      // A translation may hold code of any block of its page.
-      store<u32>(block, 0, BLOCK_TRANSLATION);
-      store<u32>(block, 0, BLOCK_HEAT);
       link = block + BLOCK_PAGE_NEXT;
     }
     block = next;

@@ -97,6 +97,9 @@ export const DECODE_MORE: u32 = 0;
 export const DECODE_GOES_ON: u32 = 1;
 export const DECODE_ENDS: u32 = 2;
 
+/** What a translator sees in place of any encoding that is undefined: an instruction that only faults. */
+const UD2: u32 = TWO | 0x0b;
+
 function undefinedOpcode(_op: u32): void {
   raise(EXCEPTION_UD);
 }
@@ -301,6 +304,7 @@ export function decode(op: u32, bytes: u32, available: u32, mode: u32, pageOffse
   if (handler == 0 || invalid) {
     handler = load<u32>(changetype<usize>(undefinedHandler));
     attributes = ENDS;
+    store<u16>(op, <u16>UD2, OP_CODE);
   }
   const jumps = (attributes & JUMPS) != 0;
   store<u32>(op, handler, OP_HANDLER);
@@ -316,6 +320,7 @@ function outOfBytes(op: u32, _bytes: u32, available: u32, pageOffset: u32): u32 
   if (available < MAX_LENGTH) return DECODE_MORE;
   memory.fill(op, 0, 32);
   store<u32>(op, load<u32>(changetype<usize>(tooLongHandler)), OP_HANDLER);
+  store<u16>(op, <u16>UD2, OP_CODE);
   store<u8>(op, <u8>MAX_LENGTH, OP_LENGTH);
   store<u16>(op, <u16>(pageOffset + MAX_LENGTH), OP_NEXT);
   return DECODE_ENDS;

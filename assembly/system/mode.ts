@@ -15,6 +15,8 @@ import {
   MODE_64,
   MSR_EFER,
   PROTECTED,
+  R8,
+  RAX,
   SEGMENTS,
   SEGMENT_ATTRIBUTES,
   SEGMENT_BASE,
@@ -76,6 +78,7 @@ export function updateMode(): void {
   store<u32>(PROTECTED, u32((cr0 & CR0_PE) != 0 && !virtual8086));
 
   const mode = long && (csAttributes & 0x2000) != 0 ? MODE_64 : (csAttributes & 0x4000) != 0 ? MODE_32 : MODE_16;
+  if (mode != MODE_64 && load<u32>(CODE_MODE) == MODE_64) clearUpperHalves();
   store<u32>(CODE_MODE, mode);
   const ssAttributes = load<u32>(SEGMENTS + SS * SEGMENT_STRIDE, SEGMENT_ATTRIBUTES);
   store<u32>(STACK_SIZE, mode == MODE_64 ? 8 : (ssAttributes & 0x4000) != 0 ? 4 : 2);
@@ -87,6 +90,12 @@ export function updateMode(): void {
   // A CS that does not start at 0 and reach 4 GiB makes every fetch a matter of base and limit.
   const flat = mode == MODE_64 || (load<u64>(cs, SEGMENT_BASE) == 0 && load<u32>(cs, SEGMENT_LIMIT) == 0xffffffff);
   store<u32>(SINGLE_STEP, u32((eflags & TF) != 0 || !flat || hasCodeBreakpoint()));
+}
+
+/** RAX to RDI: undefined above bit 31 once 64-bit mode was left (SDM volume 1, 3.4.1.1), and zero in this core, so that
+ * translated code need not cut them. R8 to R15 stay: code outside 64-bit mode cannot name them. */
+function clearUpperHalves(): void {
+  for (let register = RAX; register < R8; register += 8) store<u32>(register, 0, 4);
 }
 
 /** The TLB set for a privilege level; the last set is never filled, so that every access is checked for alignment. */

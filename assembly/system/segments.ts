@@ -1,10 +1,13 @@
 // Loading segment registers, LDTR and TR, with the checks of each mode. SDM volume 3, 6.5 to 6.8, and volume 2, MOV.
 
 import {
+  BLOCK_LIMIT,
   CODE_MODE,
   CPL,
   CS,
   EFLAGS,
+  FLAT_READ,
+  FLAT_WRITE,
   GS,
   LDTR,
   LONG_MODE,
@@ -12,6 +15,7 @@ import {
   PROTECTED,
   SEGMENT_ATTRIBUTES,
   SEGMENT_BASE,
+  SEGMENT_FLAT,
   SEGMENT_LIMIT,
   SEGMENT_NULL,
   SEGMENT_SELECTOR,
@@ -63,6 +67,7 @@ export function loadSegment(segment: u32, selector: u32): void {
   if (load<u32>(PROTECTED) == 0) {
     loadRealSegment(segment, selector);
     if (segment == SS) updateMode();
+    else leaveUnlessFlat(segment);
     return;
   }
   if (segment == SS) {
@@ -73,6 +78,14 @@ export function loadSegment(segment: u32, selector: u32): void {
   }
   checkDataSegment(image, selector, EXCEPTION_GP);
   commitSegment(segment, image);
+  leaveUnlessFlat(segment);
+}
+
+/** Translated 32-bit code takes DS and ES for flat: if one is no more, the run loop must look at them again. */
+function leaveUnlessFlat(segment: u32): void {
+  const state = segmentState(segment);
+  const flat = load<u32>(state, SEGMENT_FLAT) == (FLAT_READ | FLAT_WRITE) && load<u64>(state, SEGMENT_BASE) == 0;
+  if (!flat) store<u32>(BLOCK_LIMIT, 0);
 }
 
 /** Real and virtual-8086 mode: the base alone, except that the latter has 64 KiB always. In real mode the limit and

@@ -3,7 +3,6 @@
 // left or a handler runs.
 
 import {
-  CODE_BASE,
   CURRENT_OP,
   FLAG_CARRIES,
   FLAG_RESULT,
@@ -12,9 +11,11 @@ import {
   PENDING_B,
   PENDING_KIND,
   REGS,
+  REGION_BASE,
   RIP,
   TLB_SET,
 } from "../state";
+import { OP_NEXT } from "../decode/instruction";
 import { KIND_RAW } from "./support";
 import { FUNCTION_STORE_FLAGS } from "./module";
 import {
@@ -59,7 +60,7 @@ export const LOCAL_A: u32 = 22;
 export const LOCAL_B: u32 = 23;
 export const LOCAL_RESULT: u32 = 24;
 export const LOCAL_ADDRESS: u32 = 25;
-/** CODE_BASE. */
+/** REGION_BASE: all places in the code are this and a constant. */
 export const LOCAL_BASE: u32 = 26;
 /** RIP on the way out. */
 export const LOCAL_RIP: u32 = 27;
@@ -86,6 +87,8 @@ export let is64: bool = false;
 // The block and instruction in work.
 export let blockOps: u32 = 0;
 export let blockCount: u32 = 0;
+/** Bytes from the region's base to the block's page. */
+export let blockDelta: i64 = 0;
 export let currentOp: u32 = 0;
 export let currentIndex: u32 = 0;
 /** Labels between here and the dispatch loop's label. */
@@ -109,8 +112,9 @@ export function beginRegion(mode64: bool, firstPass: bool): void {
   }
 }
 
-export function beginBlock(ops: u32, count: u32, labels: u32): void {
+export function beginBlock(ops: u32, count: u32, delta: i64, labels: u32): void {
   blockOps = ops;
+  blockDelta = delta;
   blockCount = count;
   depth = labels;
   flagKind = KIND_UNKNOWN;
@@ -234,11 +238,9 @@ export function prologue(): void {
   byte(I64_SUB);
   localSet(LOCAL_LEFT);
   i32Const(0);
-  access(I64_LOAD, CODE_BASE);
+  access(I64_LOAD, REGION_BASE);
   localSet(LOCAL_BASE);
-  i32Const(0);
-  access(I32_LOAD, TLB_SET);
-  localSet(LOCAL_TLB);
+  loadTlbSet();
 }
 
 /** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
@@ -281,12 +283,19 @@ export function toMemory(): void {
   localSet(LOCAL_IN_MEMORY);
 }
 
-/** After it. */
+function loadTlbSet(): void {
+  i32Const(0);
+  access(I32_LOAD, TLB_SET);
+  localSet(LOCAL_TLB);
+}
+
+/** After it. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
   i32Const(0);
   localSet(LOCAL_IN_MEMORY);
   loadRegisters();
   loadFlags();
+  loadTlbSet();
   flagKind = KIND_RAW;
 }
 
@@ -297,7 +306,11 @@ export function branchToExit(): void {
   unsigned(depth + 2);
 }
 
-/** Pushes RIP of an offset in this page. */
+/** Offset of the instruction after `op` from the region's base. */
+// @ts-ignore: decorator
+@inline export function nextOffset(op: u32): i64 { return blockDelta + <i64>load<u16>(op, OP_NEXT); }
+
+/** Pushes RIP of an offset from the region's base. */
 export function pushRip(offset: i64): void {
   localGet(LOCAL_BASE);
   i64Const(offset);
@@ -308,7 +321,7 @@ export function pushRip(offset: i64): void {
   }
 }
 
-/** Leaves the region for an offset in this page (or beyond), with `unrun` instructions of the block not run. */
+/** Leaves the region for an offset from its base, with `unrun` instructions of the block not run. */
 export function exitTo(offset: i64, unrun: u32): void {
   if (unrun != 0) {
     localGet(LOCAL_LEFT);

@@ -1,38 +1,55 @@
 // Stack and control flow in translated code. A jump to a block of the same region stays in its function; any other
 // leaves it with RIP set, for the run loop to find the next one.
 
-import { OP_CODE, OP_NEXT, immediate, modrmReg } from "../decode/instruction";
-import { RBP, RSP } from "../state";
+import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
+import { RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
   LOCAL_ATTENTION,
   LOCAL_B,
+  LOCAL_BASE,
+  LOCAL_ENTRY,
   LOCAL_RIP,
+  LOCAL_TLB,
+  blockDelta,
   branchToExit,
   enterLabel,
   exitTo,
   is64,
   leaveLabel,
   needsAttention,
+  nextOffset,
+  pushPlace,
   pushRip,
 } from "./context";
 import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { emitHandler } from "./handler";
-import { blockAt, branchTo } from "./region";
+import { FUNCTION_BAD_TARGET } from "./module";
+import { blockAt, blockPageDelta, blockPhysicalPage, branchTo, returnPoint, returnPoints } from "./region";
 import {
-  ELSE,
   END,
+  I32_ADD,
+  I32_AND,
+  I32_EQ,
+  I32_EQZ,
+  I32_LOAD,
+  I32_SHL,
+  I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
+  I64_LOAD,
   I64_SHL,
   I64_SHR_S,
+  I64_SHR_U,
   I64_SUB,
   IF,
   TYPE_VOID,
+  access,
   byte,
+  call,
+  i32Const,
   i64Const,
   localGet,
   localSet,
@@ -116,15 +133,79 @@ export function emitLeave(op: u32): bool {
   return true;
 }
 
-/** Offset in the page of a direct branch's target. */
+/** Offset from the region's base of a direct branch's target. */
 // @ts-ignore: decorator
-@inline export function targetOffset(op: u32): i64 { return <i64>load<u16>(op, OP_NEXT) + immediate(op); }
+@inline export function targetOffset(op: u32): i64 { return nextOffset(op) + immediate(op); }
 
-/** Goes to an offset in the page: within the region if it has a block there, else out. */
+/** Goes to an offset: within the region if it has a block there, else out. */
 export function goTo(offset: i64): void {
   const block = blockAt(offset);
-  if (block >= 0) branchTo(<u32>block);
+  if (block < 0) {
+    exitTo(offset, 0);
+    return;
+  }
+  if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
+  branchTo(<u32>block);
+}
+
+/** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
+function checkPage(block: u32, offset: i64, jump: bool): void {
+  const delta = blockPageDelta(block);
+  localGet(LOCAL_BASE);
+  i64Const(delta);
+  byte(I64_ADD);
+  localTee(LOCAL_ADDRESS);
+  i64Const(12);
+  byte(I64_SHR_U);
+  byte(I32_WRAP_I64);
+  i32Const(TLB_ENTRIES - 1);
+  byte(I32_AND);
+  i32Const(5);
+  byte(I32_SHL);
+  localGet(LOCAL_TLB);
+  byte(I32_ADD);
+  localTee(LOCAL_ENTRY);
+  access(I64_LOAD, TLB_EXECUTE_TAG);
+  localGet(LOCAL_ADDRESS);
+  byte(I64_EQ);
+  localGet(LOCAL_ENTRY);
+  access(I32_LOAD, TLB_PAGE);
+  i32Const(0x3fffffff);
+  byte(I32_AND);
+  i32Const(blockPhysicalPage(block));
+  byte(I32_EQ);
+  byte(I32_AND);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  enterLabel();
+  if (jump) leaveByJump(offset);
   else exitTo(offset, 0);
+  leaveLabel();
+  byte(END);
+}
+
+/** True if a jump to this offset may lead out of the canonical addresses: in 64-bit mode, if it leaves the page. */
+function mayNotBeCanonical(offset: i64): bool { return is64 && (offset & ~0xfff) != blockDelta; }
+
+/** As goTo(), for the target of a jump: one that is not canonical faults before the jump. */
+function jumpTo(offset: i64): void {
+  const block = blockAt(offset);
+  if (block >= 0) {
+    if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, true);
+    branchTo(<u32>block);
+  } else leaveByJump(offset);
+}
+
+function leaveByJump(offset: i64): void {
+  if (!mayNotBeCanonical(offset)) {
+    exitTo(offset, 0);
+    return;
+  }
+  pushRip(offset);
+  localSet(LOCAL_RIP);
+  checkTarget();
+  branchToExit();
 }
 
 /** If the slow path asked for attention: out, to `offset`. */
@@ -146,24 +227,29 @@ export function emitJumpIf(op: u32): bool {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  goTo(targetOffset(op));
+  jumpTo(targetOffset(op));
   leaveLabel();
   byte(END);
-  goTo(load<u16>(op, OP_NEXT));
+  goTo(nextOffset(op));
   return true;
 }
 
 /** E9, EB. */
 export function emitJump(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
-  goTo(targetOffset(op));
+  jumpTo(targetOffset(op));
   return true;
 }
 
 /** E8. */
 export function emitCall(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
-  pushRip(load<u16>(op, OP_NEXT));
+  if (mayNotBeCanonical(targetOffset(op))) {
+    pushRip(targetOffset(op));
+    localSet(LOCAL_RIP);
+    checkTarget();
+  }
+  pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
   leaveOnAttention(targetOffset(op));
@@ -182,16 +268,15 @@ function pushIsCanonical(): void {
   byte(I64_EQ);
 }
 
-/** Runs `op` by its handler, which will fault, if LOCAL_RIP is no place to go. */
-function checkTarget(op: u32): void {
+/** Raises the fault of a jump if LOCAL_RIP is no place to go. What led there has been read, and is not read again. */
+function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
+  byte(I32_EQZ);
   byte(IF);
   byte(TYPE_VOID);
-  byte(ELSE);
-  enterLabel();
-  emitHandler(op);
-  leaveLabel();
+  pushPlace();
+  call(FUNCTION_BAD_TARGET);
   byte(END);
 }
 
@@ -202,10 +287,36 @@ export function emitReturn(op: u32): bool {
   readTop();
   localGet(LOCAL_A);
   localSet(LOCAL_RIP);
-  checkTarget(op);
+  checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
+  if (needsAttention) {
+    localGet(LOCAL_ATTENTION);
+    byte(IF);
+    byte(TYPE_VOID);
+    enterLabel();
+    branchToExit();
+    leaveLabel();
+    byte(END);
+  }
+  returnToCallers();
   branchToExit();
   return true;
+}
+
+/** Where a return finds itself after a call of this region, it goes on there. */
+function returnToCallers(): void {
+  for (let i: u32 = 0; i < returnPoints(); i++) {
+    const offset = returnPoint(i);
+    localGet(LOCAL_RIP);
+    pushRip(offset);
+    byte(I64_EQ);
+    byte(IF);
+    byte(TYPE_VOID);
+    enterLabel();
+    goTo(offset);
+    leaveLabel();
+    byte(END);
+  }
 }
 
 /** FF /2 and /4. */
@@ -214,9 +325,9 @@ export function emitIndirect(op: u32): bool {
   if (size != stackSize() || !canRm(op, false)) return false;
   pushRm(op, size);
   localSet(LOCAL_RIP);
-  checkTarget(op);
+  checkTarget();
   if (modrmReg(op) == 2) {
-    pushRip(load<u16>(op, OP_NEXT));
+    pushRip(nextOffset(op));
     localSet(LOCAL_A);
     pushA();
   }

@@ -14,9 +14,12 @@ import {
   blockCount,
   blockOps,
   currentIndex,
+  currentOp,
   flagKind,
+  is64,
   setFlagKind,
 } from "./context";
+import { MODRM, attributesAddress } from "../decode/tables";
 import { FUNCTION_CONDITION } from "./module";
 import { KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SUB } from "./support";
 import {
@@ -181,9 +184,15 @@ function pushCarry(kind: u32): bool {
   }
 }
 
+/** True if an instruction may access memory. */
+function touchesMemory(op: u32): bool {
+  return !isRegister(op) && (load<u32>(attributesAddress(load<u16>(op, OP_CODE), 0, 0)) & MODRM) != 0;
+}
+
 /** True if the flags after the running instruction can be seen by nobody: another sets all of them first, and nothing
- * in between reads them or can fault. */
+ * in between reads them or can fault. After an access to memory an interrupt may be due: its handler sees them. */
 export function flagsAreDead(): bool {
+  if (touchesMemory(currentOp)) return false;
   for (let i = currentIndex + 1; i < blockCount; i++) {
     const op = blockOps + i * OP_SIZE;
     const effect = flagEffect(op);
@@ -219,13 +228,15 @@ function flagEffect(op: u32): u32 {
     case 0xa8:
     case 0xa9:
       return FLAGS_SET;
+    case 0x63:
+      // ARPL outside 64-bit mode.
+      return register && is64 ? FLAGS_KEPT : FLAGS_SEEN;
     case 0x88:
     case 0x89:
     case 0x8a:
     case 0x8b:
     case 0xc6:
     case 0xc7:
-    case 0x63:
     case 0x1b6:
     case 0x1b7:
     case 0x1be:

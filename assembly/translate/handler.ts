@@ -2,7 +2,7 @@
 // as it would in the run loop, and the registers come back.
 
 import { BLOCK_LIMIT, RIP } from "../state";
-import { OP_EA, OP_EA_JUMPS, OP_NEXT } from "../decode/instruction";
+import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
   LOCAL_RIP,
   blockCount,
@@ -12,6 +12,7 @@ import {
   exitTo,
   fromMemory,
   leaveLabel,
+  nextOffset,
   pushPlace,
   toMemory,
 } from "./context";
@@ -43,15 +44,13 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
-  // The block's last instruction leaves anyway.
-  if (currentIndex + 1 == blockCount) return;
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  exitTo(load<u16>(op, OP_NEXT), blockCount - currentIndex - 1);
+  exitTo(nextOffset(op), blockCount - currentIndex - 1);
   leaveLabel();
   byte(END);
 }

@@ -28,7 +28,8 @@ export const FUNCTION_STORE_FLAGS: u32 = 17;
 export const FUNCTION_CONDITION: u32 = 18;
 export const FUNCTION_MULTIPLY_HIGH: u32 = 19;
 export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 20;
-const IMPORTED_FUNCTIONS: u32 = 21;
+export const FUNCTION_BAD_TARGET: u32 = 21;
+const IMPORTED_FUNCTIONS: u32 = 22;
 
 const SECTION_TYPE: u32 = 1;
 const SECTION_IMPORT: u32 = 2;
@@ -106,6 +107,7 @@ function imports(): void {
   importFunction(FUNCTION_CONDITION, 6);
   importFunction(FUNCTION_MULTIPLY_HIGH, 7);
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 7);
+  importFunction(FUNCTION_BAD_TARGET, 1);
   endSection();
 }
 

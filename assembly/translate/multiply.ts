@@ -1,7 +1,7 @@
 // MUL, IMUL, DIV and IDIV in translated code. As execute/multiply.ts has it: CF and OF say whether the upper half
 // matters, the other flags follow the lower half; divisions keep the flags.
 
-import { OP_CODE } from "../decode/instruction";
+import { OP_CODE, isRegister } from "../decode/instruction";
 import { RAX, RDX } from "../state";
 import {
   KIND_UNKNOWN,
@@ -148,7 +148,8 @@ export function emitMultiply(op: u32): bool {
  * and 32 bits, where the quotient fits), else by the handler, which knows the rest and the faults. */
 export function emitDivide(op: u32, isSigned: bool): bool {
   const size = sizeOf(op);
-  if (size < 2 || !canRm(op, false)) return false;
+  // The handler would read a divisor in memory once more, and a device notices.
+  if (size < 2 || !isRegister(op)) return false;
   pushRm(op, size);
   if (isSigned) signExtend(size);
   localSet(LOCAL_B);

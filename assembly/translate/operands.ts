@@ -24,7 +24,6 @@ import {
   OP_DISPLACEMENT,
   OP_EA,
   OP_INDEX,
-  OP_NEXT,
   OP_RM,
   OP_SCALE,
   isRegister,
@@ -41,6 +40,7 @@ import {
   LOCAL_TLB,
   getRegister,
   is64,
+  nextOffset,
   pushPlace,
   setNeedsAttention,
   setRegister,
@@ -141,8 +141,8 @@ export function canAddress(op: u32, write: bool): bool {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
-  // The region's guard covers ES, SS, DS and reading through CS; FS and GS may be anything.
-  return kind == EA_SEGMENTED_32 && segment < FS && !(write && segment == CS);
+  // The region's guard covers ES, SS and DS. CS may not be readable; FS and GS may be anything.
+  return kind == EA_SEGMENTED_32 && segment < FS && segment != CS;
 }
 
 /** Pushes the offset part of the address, as LEA has it. */
@@ -150,7 +150,7 @@ export function pushOffset(op: u32): void {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   if (kind == EA_RIP || kind == EA_RIP_BASED) {
     localGet(LOCAL_BASE);
-    i64Const(<i64>load<u16>(op, OP_NEXT) + <i64>load<i32>(op, OP_DISPLACEMENT));
+    i64Const(nextOffset(op) + <i64>load<i32>(op, OP_DISPLACEMENT));
     byte(I64_ADD);
     return;
   }

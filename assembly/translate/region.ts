@@ -1,14 +1,19 @@
-// Regions: the blocks of one page that a hot block reaches by direct jumps, compiled as one function. Blocks stand in
+// Regions: the blocks that a hot block reaches by direct jumps and calls, compiled as one function. They may be of
+// several pages: each place is the region's base and a constant, and control goes to another page only after a look
+// at the TLB. Blocks stand in
 // the order of their addresses; control falls from one to the next, branches forward directly, and back through the
 // dispatch loop at the top, which is also how the function is entered at any of them.
 
-import { MODE_64 } from "../state";
-import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, findBlock } from "../decode/blocks";
-import { OP_CODE, OP_NEXT, OP_SIZE } from "../decode/instruction";
+import { CODE_BASE, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
+import { OP_CODE, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
+import { ENDS, attributesAddress } from "../decode/tables";
+import { tlbEntry } from "../memory/tlb";
 import {
   LOCALS_I32,
   LOCALS_I64,
   LOCAL_ATTENTION,
+  LOCAL_BASE,
   LOCAL_BLOCK,
   LOCAL_LEFT,
   beginBlock,
@@ -23,9 +28,10 @@ import {
   exitTo,
   leaveLabel,
   needsAttention,
+  nextOffset,
   prologue,
 } from "./context";
-import { targetOffset } from "./control";
+import { goTo } from "./control";
 import { emitInstruction } from "./instructions";
 import { beginBody, endBody } from "./module";
 import {
@@ -33,12 +39,15 @@ import {
   BR,
   BR_TABLE,
   END,
+  I64_ADD,
   I64_LT_U,
+  I64_STORE,
   I64_SUB,
   IF,
   LOOP,
   TRY,
   TYPE_VOID,
+  access,
   byte,
   i32Const,
   i64Const,
@@ -52,39 +61,65 @@ import {
 /** Most blocks of a region; an entry fits a byte. */
 export const MAX_BLOCKS: u32 = 128;
 /** Most instructions of a region: what V8 compiles well. */
-const MAX_INSTRUCTIONS: u32 = 1200;
-/** Blocks run less often than this are left out. */
-const WARM: u32 = 4;
+const MAX_INSTRUCTIONS: u32 = 300;
+const MAX_INSTRUCTIONS_INLINING: u32 = 800;
+/** Blocks that ran less often than this part of the root's runs are left out. */
+const WARM_PART: u32 = 8;
+/** Most places that a return is compared with. */
+const MAX_RETURN_POINTS: u32 = 6;
 
+// The blocks, and for each the offset of its first byte from the region's base, which is the root block's page.
 const blocks = memory.data(128 * 4);
+const offsets = memory.data(128 * 4);
 let count: u32 = 0;
 let instructions: u32 = 0;
-let page: u32 = 0;
 let mode: u32 = 0;
+let warm: u32 = 0;
+/** True: calls are followed into what they call, and blocks that have a translation elsewhere are taken in too. */
+let inlining: bool = false;
+/** Linear address of the region's base while it is collected. */
+let base: u64 = 0;
+/** True if the blocks lie on more than one page. */
+let severalPages: bool = false;
+const returns = memory.data(6 * 4);
+let returnCount: u32 = 0;
 /** The block being emitted. */
 let current: u32 = 0;
 
 export function regionBlockCount(): u32 { return count; }
 export function regionBlock(index: u32): u32 { return load<u32>(blocks + (index << 2)); }
+export function regionOffset(index: u32): i32 { return load<i32>(offsets + (index << 2)); }
+/** Bytes from the region's base to a block's page. */
+export function blockPageDelta(index: u32): i64 { return regionOffset(index) & ~0xfff; }
+export function blockPhysicalPage(index: u32): u32 { return load<u32>(regionBlock(index), BLOCK_PHYSICAL) >> 12; }
+export function returnPoints(): u32 { return returnCount; }
+export function returnPoint(index: u32): i64 { return load<i32>(returns + (index << 2)); }
 
-/** Index of the region's block at an offset in its page, -1 if it has none there. */
+/** Index of the region's block at an offset, -1 if it has none there. */
 export function blockAt(offset: i64): i32 {
-  if (offset < 0 || offset > 0xfff) return -1;
-  const physical = (page << 12) | <u32>offset;
   for (let i: u32 = 0; i < count; i++) {
-    if (load<u32>(regionBlock(i), BLOCK_PHYSICAL) == physical) return <i32>i;
+    if (<i64>regionOffset(i) == offset) return <i32>i;
   }
   return -1;
 }
 
+/** Takes a block into the region, if it is decoded, warm, and there is room. */
 function include(offset: i64): void {
-  if (offset < 0 || offset > 0xfff || count >= MAX_BLOCKS || blockAt(offset) >= 0) return;
-  const block = findBlock((page << 12) | <u32>offset, mode);
-  if (block == 0 || load<u32>(block, BLOCK_HEAT) < WARM) return;
+  // Far away code would need wide constants and is another module's or process's business.
+  if (offset < -0x40000000 || offset > 0x40000000) return;
+  if (count >= MAX_BLOCKS || blockAt(offset) >= 0) return;
+  const address = base + offset;
+  const entry = tlbEntry(load<u32>(TLB_SET), address);
+  if (load<u64>(entry, TLB_EXECUTE_TAG) != (address & ~0xfff)) return;
+  const page = load<u32>(entry, TLB_PAGE) & 0x3fffffff;
+  const block = findBlock((page << 12) | (<u32>address & 0xfff), mode);
+  if (block == 0 || load<u32>(block, BLOCK_HEAT) < warm) return;
+  if (!inlining && load<u32>(block, BLOCK_TRANSLATION) != 0) return;
   const ops = load<u32>(block, BLOCK_COUNT);
-  if (instructions + ops > MAX_INSTRUCTIONS) return;
+  if (instructions + ops > (inlining ? MAX_INSTRUCTIONS_INLINING : MAX_INSTRUCTIONS)) return;
   instructions += ops;
   store<u32>(blocks + (count << 2), block);
+  store<i32>(offsets + (count << 2), <i32>offset);
   count++;
 }
 
@@ -98,32 +133,62 @@ function isDirectBranch(code: u32): bool {
   return (code >= 0x70 && code <= 0x7f) || (code >= 0x180 && code <= 0x18f) || code == 0xe8 || code == 0xe9 || code == 0xeb;
 }
 
-/** Collects the region that begins with `block`, in the order of addresses. */
-export function findRegion(block: u32): void {
+/**
+ * Collects the region whose root is `block`, seen at `pageBase` now, in the order of addresses. The first time a block
+ * is hot its region is what is cheap to compile; with `inline`, when it proved to be very hot, it has what it calls.
+ */
+export function findRegion(block: u32, pageBase: u64, inline: bool): void {
+  inlining = inline;
   count = 0;
   instructions = 0;
-  page = load<u32>(block, BLOCK_PHYSICAL) >> 12;
   mode = load<u32>(block, BLOCK_MODE);
+  warm = max<u32>(load<u32>(block, BLOCK_HEAT) / WARM_PART, 1);
+  base = pageBase;
   include(load<u32>(block, BLOCK_PHYSICAL) & 0xfff);
   for (let i: u32 = 0; i < count; i++) {
     const op = lastOp(regionBlock(i));
     const code: u32 = load<u16>(op, OP_CODE);
+    const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
     // What follows: by falling through, or on return from a call.
-    include(load<u16>(op, OP_NEXT));
-    if (isDirectBranch(code)) include(targetOffset(op));
+    if (code != 0xe9 && code != 0xeb && code != 0xc3) include(next);
+    if (isDirectBranch(code) && (inline || code != 0xe8)) include(next + load<i64>(op, OP_IMMEDIATE));
   }
   sort();
+}
+
+/** Makes a region of blocks that findRegion() collected before. */
+export function recallRegion(from: u32, fromOffsets: u32, length: u32): void {
+  memory.copy(blocks, from, length << 2);
+  memory.copy(offsets, fromOffsets, length << 2);
+  count = length;
+  mode = load<u32>(regionBlock(0), BLOCK_MODE);
+  severalPages = false;
+  returnCount = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    if (blockPageDelta(i) != blockPageDelta(0)) severalPages = true;
+    const op = lastOp(regionBlock(i));
+    const code: u32 = load<u16>(op, OP_CODE);
+    if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
+    // Only calls within the region come back to it.
+    const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
+    if (blockAt(next + load<i64>(op, OP_IMMEDIATE)) < 0 || blockAt(next) < 0) continue;
+    store<i32>(returns + (returnCount << 2), <i32>next);
+    returnCount++;
+  }
 }
 
 function sort(): void {
   for (let i: u32 = 1; i < count; i++) {
     const block = regionBlock(i);
+    const offset = regionOffset(i);
     let j = i;
-    while (j > 0 && load<u32>(regionBlock(j - 1), BLOCK_PHYSICAL) > load<u32>(block, BLOCK_PHYSICAL)) {
+    while (j > 0 && regionOffset(j - 1) > offset) {
       store<u32>(blocks + (j << 2), regionBlock(j - 1));
+      store<i32>(offsets + (j << 2), regionOffset(j - 1));
       j--;
     }
     store<u32>(blocks + (j << 2), block);
+    store<i32>(offsets + (j << 2), offset);
   }
 }
 
@@ -143,13 +208,27 @@ export function branchTo(index: u32): void {
   unsigned(depth);
 }
 
+/** True for an instruction after which the run loop must look up. */
+function endsBlock(op: u32): bool {
+  const attributes = load<u32>(attributesAddress(load<u16>(op, OP_CODE), u32(isRegister(op)), modrmReg(op)));
+  return (attributes & ENDS) != 0;
+}
+
 function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
-  const start: i64 = load<u32>(block, BLOCK_PHYSICAL) & 0xfff;
+  const start: i64 = regionOffset(index);
   current = index;
-  beginBlock(first, ops, count - 1 - index);
+  beginBlock(first, ops, blockPageDelta(index), count - 1 - index);
+  if (severalPages) {
+    // Faults find their RIP by the page that the block lies in.
+    i32Const(0);
+    localGet(LOCAL_BASE);
+    i64Const(blockPageDelta(index));
+    byte(I64_ADD);
+    access(I64_STORE, CODE_BASE);
+  }
   // All of the block, or none: a limit within it is the interpreter's to keep.
   localGet(LOCAL_LEFT);
   i64Const(ops);
@@ -175,13 +254,14 @@ function emitBlock(index: u32): void {
       byte(IF);
       byte(TYPE_VOID);
       enterLabel();
-      exitTo(load<u16>(op, OP_NEXT), blockCount - currentIndex - 1);
+      exitTo(nextOffset(op), blockCount - currentIndex - 1);
       leaveLabel();
       byte(END);
     }
   }
-  // The block ended because it was long, or by an instruction after which the run loop must look up.
-  exitTo(load<u16>(lastOp(block), OP_NEXT), 0);
+  // The block ended because it was long, at its page's end, or by an instruction after which the run loop must look up.
+  if (endsBlock(lastOp(block))) exitTo(nextOffset(lastOp(block)), 0);
+  else goTo(nextOffset(lastOp(block)));
 }
 
 function emitBody(): void {

@@ -13,6 +13,7 @@ import {
 import { OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
 import { read, readForModify, write, writeModified } from "../memory/access";
+import { EXCEPTION_GP, raiseWithCode } from "../system/exceptions";
 
 // Kinds of pending flags. The low two bits are log2 of the operand's bytes.
 /** `result` and `a` are FLAG_RESULT and FLAG_CARRIES themselves. */
@@ -39,6 +40,12 @@ export const KIND_SBB: u32 = 28;
 export function runHandler(op: u32, block: u32, count: u64): void {
   enterInstruction(op, block, count);
   call_indirect(load<u32>(op, OP_HANDLER), op);
+}
+
+/** Raises what a jump to an address raises that is not canonical. */
+export function badTarget(op: u32, block: u32, count: u64): void {
+  enterInstruction(op, block, count);
+  raiseWithCode(EXCEPTION_GP, 0);
 }
 
 export function slowRead8(address: u64, op: u32, block: u32, count: u64): u64 {

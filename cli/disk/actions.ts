@@ -82,7 +82,8 @@ export async function info(path: string): Promise<string> {
 /** What a check found, as lines; throws UsageError when the file has errors. */
 export async function check(path: string, repair: boolean): Promise<string> {
   if (repair) {
-    await named(path, () => repairVhdx(FileStore.open(path), { resolveParent: parentsOf(path) }));
+    const store = await FileStore.openOwned(path);
+    await named(path, () => repairVhdx(store, { resolveParent: parentsOf(path) }));
   }
   const store = FileStore.open(path, { readOnly: true });
   const { errors, notes, content } = await checkVhdx(store);
@@ -151,7 +152,7 @@ export async function merge(path: string, keep: boolean): Promise<string> {
   const parent = parentPath(path, locator);
   const progress = progressLine("merging");
   try {
-    const files = { child, parent: FileStore.open(parent), resolveParent: parentsOf(parent) };
+    const files = { child, parent: await FileStore.openOwned(parent), resolveParent: parentsOf(parent) };
     await named(path, () => mergeVhdx(files, progress.update));
   } finally {
     progress.end();

@@ -18,6 +18,7 @@ import {
   type BlockStore,
 } from "../../emulator/storage/block/block-store";
 import { ConfigurationError } from "../../emulator/machine-types";
+import { ownFile } from "./ownership";
 
 const ZEROS = new Uint8Array(1 << 20);
 
@@ -30,6 +31,7 @@ export class FileStore implements BlockStore {
   readonly sparse = false;
   private bytes: number;
   private failure: StorageError | undefined;
+  private release: (() => void) | undefined;
   private closed = false;
 
   private constructor(
@@ -48,6 +50,19 @@ export class FileStore implements BlockStore {
       closeSync(descriptor);
       throw new ConfigurationError(`'${path}' is not a regular file`);
     });
+  }
+
+  /** Opens a file for writing that no other hypertab writes to; throws ConfigurationError when one does. */
+  static async openOwned(path: string): Promise<FileStore> {
+    const release = await ownFile(path);
+    try {
+      const store = FileStore.open(path);
+      store.release = release;
+      return store;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** Makes a new, empty file; throws ConfigurationError when there is one already, or it cannot be made. */
@@ -118,6 +133,7 @@ export class FileStore implements BlockStore {
     if (this.closed) return;
     this.closed = true;
     closeSync(this.descriptor);
+    this.release?.();
   }
 
   private guard<T>(action: () => T): T {

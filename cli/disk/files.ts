@@ -17,21 +17,30 @@ async function isVhdx(store: FileStore): Promise<boolean> {
   return String.fromCharCode(...bytes) === SIGNATURE;
 }
 
-/** Opens a VHDX file with its parents, which are looked for where the file says they are. */
+/**
+ * Opens a VHDX file with its parents, which are looked for where the file says they are. Throws UsageError or
+ * ConfigurationError with one line that names the file.
+ */
 export async function openVhdxFile(path: string, { readOnly = false } = {}): Promise<VhdxDisk> {
-  return named(path, () => openVhdx(FileStore.open(path, { readOnly }), { resolveParent: parentsOf(path) }));
+  const store = readOnly ? FileStore.open(path, { readOnly }) : await FileStore.openOwned(path);
+  return named(path, () => openVhdx(store, { resolveParent: parentsOf(path) }));
 }
 
-/** Opens a VHDX file, or else a raw image with sectors of `sectorSize` bytes. */
+/** Opens a VHDX file, or else a raw image with sectors of `sectorSize` bytes; throws as openVhdxFile does. */
 export async function openDiskFile(
   path: string,
   { readOnly = false, sectorSize = 512 as 512 | 2048 | 4096 } = {},
 ): Promise<Disk> {
-  const store = FileStore.open(path, { readOnly });
-  const vhdx = await isVhdx(store);
-  await store.close();
-  if (vhdx) return openVhdxFile(path, { readOnly });
-  return named(path, async () => new RawDisk(FileStore.open(path, { readOnly }), sectorSize));
+  const store = readOnly ? FileStore.open(path, { readOnly }) : await FileStore.openOwned(path);
+  return named(path, async () => {
+    if (await isVhdx(store)) return openVhdx(store, { resolveParent: parentsOf(path) });
+    try {
+      return new RawDisk(store, sectorSize);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  });
 }
 
 /** Finds the parent of a differencing file: its paths are relative to the folder that the child is in. */

@@ -6,6 +6,9 @@ import {
   CR0,
   CURRENT_OP,
   EXIT_BUDGET,
+  EXIT_HALT,
+  EXIT_REQUEST,
+  EXIT_SHUTDOWN,
   HALTED,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
@@ -19,13 +22,16 @@ import {
   RIP,
   STATE_END,
   STOP_REQUEST,
+  TRANSLATED_FUNCTIONS,
   TRANSLATE_AT_ONCE,
   TRANSLATE_THRESHOLD,
   TSC_OFFSET,
   XMM,
 } from "../../assembly/state";
+import type { MachineStatistics } from "../machine-types";
 import { GuestMemory } from "./guest-memory";
 import { imports, Unwind } from "./imports";
+import { readStatistics } from "./statistics";
 import { Translations } from "./translations";
 
 /** What the processor asks of the machine around it. Addresses and 64-bit values as the guest sees them. */
@@ -110,6 +116,9 @@ export class Processor {
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
   private readonly translations: Translations;
+  /** By EXIT_*. */
+  private readonly exits = [0, 0, 0, 0];
+  private faults = 0;
 
   /**
    * @param module assembly/, compiled
@@ -163,10 +172,13 @@ export class Processor {
     this.setU64(INSTRUCTION_LIMIT, limit);
     for (;;) {
       try {
-        return this.core.run();
+        const exit = this.core.run();
+        this.exits[exit]!++;
+        return exit;
       } catch (error) {
         // The core left an instruction that faulted; run() delivers the exception.
         if (error !== Unwind) throw error;
+        this.faults++;
       }
       if (this.instructionCount >= limit) return EXIT_BUDGET;
     }
@@ -183,6 +195,21 @@ export class Processor {
   get instructionCount(): number {
     const partial = (this.getU32(CURRENT_OP) - this.getU32(BLOCK_START)) / 32;
     return this.getU64(INSTRUCTION_COUNT) + partial;
+  }
+
+  statistics(): MachineStatistics {
+    return readStatistics((address) => this.getU64(address), {
+      instructions: this.instructionCount,
+      regionsAlive: this.getU32(TRANSLATED_FUNCTIONS),
+      compileMs: this.translations.compileMs,
+      exits: {
+        budget: this.exits[EXIT_BUDGET]!,
+        halt: this.exits[EXIT_HALT]!,
+        request: this.exits[EXIT_REQUEST]!,
+        shutdown: this.exits[EXIT_SHUTDOWN]!,
+        fault: this.faults,
+      },
+    });
   }
 
   get halted(): boolean {

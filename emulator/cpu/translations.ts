@@ -23,6 +23,7 @@ const SUPPORT = [
   "testCondition",
   "multiplyHigh",
   "multiplyHighSigned",
+  "badTarget",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);

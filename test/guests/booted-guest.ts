@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Machine } from "../../emulator/machine";
-import type { DriveAttachment, MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
+import type { MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
 import { getGuest, guestOptions } from "../../images/catalog";
 
 /** build/core.wasm; the test command builds it first. */
@@ -10,11 +10,10 @@ export function coreModule(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(path));
 }
 
-export interface GuestSettings {
+export interface GuestSettings extends Pick<MachineSettings, "drives" | "translateAfter" | "translateAtOnce"> {
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
-  readonly drives?: readonly DriveAttachment[];
 }
 
 /** A guest of images/ on a machine of its own, and a person's view of its console. */
@@ -39,7 +38,10 @@ export class BootedGuest {
   }
 
   /** Fetches or builds the guest, and starts it. */
-  static async boot(name: string, { time, memoryMiB = 256, append = "", drives }: GuestSettings): Promise<BootedGuest> {
+  static async boot(
+    name: string,
+    { time, memoryMiB = 256, append = "", ...settings }: GuestSettings,
+  ): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
       core: coreModule(),
@@ -50,7 +52,7 @@ export class BootedGuest {
       },
       memoryMiB,
       time,
-      drives,
+      ...settings,
     });
   }
 

@@ -18,11 +18,22 @@ export interface FormReport {
   readonly first: string | undefined;
 }
 
-/** Replays one group's file. */
-export function replay(group: string): FormReport[] {
+/** How much of a replay translated code did. */
+export interface EngineUse {
+  cases: number;
+  /** Entries into translated code. */
+  entries: number;
+}
+
+/** Replays one group's file by the interpreter; with `use` each case but a form's first by translated code. */
+export function replay(group: string, use?: EngineUse): FormReport[] {
   const bytes = gunzipSync(readFileSync(new URL(`./${group}.vectors.gz`, import.meta.url)));
   const reader = new VectorReader(bytes);
   const guests = { 32: new Guest(32), 64: new Guest(64) };
+  for (const { cpu } of Object.values(guests)) {
+    cpu.setTranslateThreshold(use ? 1 : Infinity);
+    cpu.setTranslateAtOnce(use !== undefined);
+  }
   const reports: FormReport[] = [];
   while (!reader.atEnd) {
     const form = reader.form();
@@ -40,6 +51,12 @@ export function replay(group: string): FormReport[] {
       first ??= `case ${number}: ${difference}`;
     }
     reports.push({ form, failures, first });
+  }
+  if (use) {
+    use.cases += reports.length * CASES;
+    for (const { cpu } of Object.values(guests)) {
+      use.entries += Number(new DataView(cpu.state.buffer).getBigUint64(S.STATISTIC_REGION_ENTRIES, true));
+    }
   }
   return reports;
 }

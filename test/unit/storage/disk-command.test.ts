@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { openDiskFile } from "../../../cli/disk/files";
 import { main } from "../../../cli/main";
 import { inFolder, MIB, open, pattern, qemuCheck, qemuImg, qemuImgIsThere, SOUND } from "./helpers";
 
@@ -111,6 +112,19 @@ describe("hypertab disk", () => {
       expect((await run(folder, "resize", "%/a.vhdx", "--size", "512")).err).toMatch(
         /cannot shrink to 512 bytes: there/,
       );
+    });
+  });
+
+  test("a file that is open for writing is refused to a second writer", async () => {
+    await inFolder(async (folder) => {
+      await run(folder, "create", "%/a.vhdx", "--size", "8M");
+      const disk = await openDiskFile(join(folder, "a.vhdx"));
+      const second = await run(folder, "resize", "%/a.vhdx", "--size", "16M");
+      const err = "hypertab: '%/a.vhdx' is open in another hypertab; end that one first\n";
+      expect(second).toEqual({ code: 2, out: "", err });
+      expect((await run(folder, "info", "%/a.vhdx")).code).toBe(0);
+      await disk.close();
+      expect((await run(folder, "resize", "%/a.vhdx", "--size", "16M")).code).toBe(0);
     });
   });
 

@@ -1,0 +1,32 @@
+import type { MachineStatistics } from "./machine-types";
+
+/** A name and a value, for people. */
+export type StatisticLine = readonly [name: string, value: string];
+
+const whole = (value: number): string => value.toLocaleString("en-US");
+
+/** The statistics as lines of a table, for the command line and the page. */
+export function describeStatistics(statistics: MachineStatistics): StatisticLine[] {
+  const { instructions, translatedInstructions, regionEntries, exits } = statistics;
+  const share = instructions > 0 ? (100 * translatedInstructions) / instructions : 0;
+  const perEntry = regionEntries > 0 ? translatedInstructions / regionEntries : 0;
+  return [
+    ["instructions", whole(instructions)],
+    ["translated share", `${share.toFixed(1)} %`],
+    ["regions made", `${whole(statistics.regions)}, ${whole(statistics.regionsAlive)} alive`],
+    ["WebAssembly made", `${(statistics.translatedBytes / 1024).toFixed(0)} KiB`],
+    ["compile time", `${(statistics.compileMs / 1000).toFixed(2)} s, beside the run`],
+    ["evictions", whole(statistics.evictions)],
+    ["region entries", `${whole(regionEntries)}, ${perEntry.toFixed(0)} instructions each`],
+    ["blocks decoded", `${whole(statistics.blocksDecoded)}, emptied ${whole(statistics.blockFlushes)} times`],
+    ["writes to code", whole(statistics.codeWrites)],
+    ["TLB fills", whole(statistics.tlbFills)],
+    ["exceptions", whole(statistics.exceptions)],
+    ["interrupts", whole(statistics.interrupts)],
+    [
+      "exits to the host",
+      `${whole(exits.budget)} budget, ${whole(exits.halt)} HLT, ${whole(exits.request)} stop, ` +
+        `${whole(exits.fault)} fault, ${whole(exits.shutdown)} shutdown`,
+    ],
+  ];
+}

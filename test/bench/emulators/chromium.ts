@@ -1,0 +1,138 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BrowserServer as ChromiumServer, Page } from "playwright-core";
+import { ConfigurationError } from "../../../emulator/machine-types";
+import { checkoutDirectory } from "../../../images/checkout";
+import { serve, type BrowserServer } from "./browser-server";
+import type { HypertabStart } from "./browser-worker";
+import type { Emulator, GuestFiles, Listener, Running } from "./emulator";
+import { firstLine } from "./process";
+import { processorSeconds } from "./processor-time";
+import { v86Files } from "./v86-files";
+import type { V86Start } from "./v86-start";
+
+const CHROMIUM = process.env["HYPERTAB_CHROMIUM"] ?? "/usr/bin/chromium";
+const ARGUMENTS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** What browser-page.ts puts into the page. */
+interface BenchPage {
+  startHypertab(start: HypertabStart): void;
+  startV86(start: V86Start): Promise<void>;
+}
+
+/** Ours in Chromium. */
+export const hypertabChromium: Emulator = {
+  name: "hypertab-chromium",
+  is64Bit: true,
+  describe: async () => `Hypertab in ${await chromiumVersion()}`,
+  start: (guest, listener) =>
+    startInChromium(guest, {}, listener, async (page) => {
+      const { commandLine, memoryMiB } = guest;
+      const start = { core: "/core.wasm", kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB };
+      await page.evaluate((given) => (globalThis as unknown as BenchPage).startHypertab(given), start);
+    }),
+};
+
+/** v86 in Chromium. */
+export const v86Chromium: Emulator = {
+  name: "v86-chromium",
+  ours: "hypertab-chromium",
+  is64Bit: false,
+  describe: async () => `v86 ${v86Files().version} in ${await chromiumVersion()}`,
+  start: (guest, listener) => {
+    const { module, wasm, bios, vgaBios } = v86Files();
+    const files = { "/v86.mjs": module, "/v86.wasm": wasm, "/bios": bios, "/vgabios": vgaBios };
+    return startInChromium(guest, files, listener, async (page) => {
+      const { commandLine, memoryMiB } = guest;
+      const addresses = { module: "/v86.mjs", wasm: "/v86.wasm", bios: "/bios", vgaBios: "/vgabios" };
+      const start = { ...addresses, kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB };
+      await page.evaluate((given) => (globalThis as unknown as BenchPage).startV86(given), start);
+    });
+  },
+};
+
+function chromiumVersion(): Promise<string> {
+  if (!existsSync(CHROMIUM)) {
+    throw new ConfigurationError(`There is no ${CHROMIUM}; HYPERTAB_CHROMIUM names a Chromium that is here.`);
+  }
+  return firstLine(CHROMIUM, ["--version"]);
+}
+
+/** Opens the page in a browser of its own; the boot's clock starts when the page is there and is told to boot. */
+async function startInChromium(
+  guest: GuestFiles,
+  files: Readonly<Record<string, string>>,
+  listener: Listener,
+  boot: (page: Page) => Promise<void>,
+): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), "hypertab-bench-page-"));
+  let server: BrowserServer | undefined;
+  let chromium: ChromiumServer | undefined;
+  const end = async (): Promise<void> => {
+    await chromium?.kill();
+    server?.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const scripts = await buildScripts(folder);
+    const core = join(checkoutDirectory(), "build/core.wasm");
+    const guestFiles = { "/core.wasm": core, "/kernel": guest.kernel, "/initrd": guest.initrd };
+    server = await serve({ ...files, ...scripts, ...guestFiles });
+    const playwright = await import("playwright-core");
+    chromium = await playwright.chromium.launchServer({ executablePath: CHROMIUM, args: ARGUMENTS });
+    const browser = await playwright.chromium.connect(chromium.wsEndpoint());
+    const page = await browser.newPage();
+    page.on("pageerror", (error) => listener.ended(error.message));
+    page.on("crash", () => listener.ended("the page crashed"));
+    await page.exposeFunction("benchConsole", (text: string) => listener.console(text));
+    await page.exposeFunction("benchEnded", (message: string) => listener.ended(message));
+    await page.goto(`${server.address}/`);
+    await page.waitForFunction("globalThis.startV86 !== undefined");
+    const pid = chromium.process().pid;
+    const before = processorSeconds(pid) ?? 0;
+    listener.begins();
+    await boot(page);
+    return {
+      end,
+      cpuSeconds: () => {
+        const now = processorSeconds(pid);
+        return now === undefined ? undefined : now - before;
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Bundles the page's script and the worker's. @returns where they are, by path of the URL */
+async function buildScripts(folder: string): Promise<Record<string, string>> {
+  const here = join(checkoutDirectory(), "test/bench/emulators");
+  const { build } = await import("vite");
+  for (const name of ["page", "worker"]) {
+    await build({
+      configFile: false,
+      root: checkoutDirectory(),
+      logLevel: "error",
+      publicDir: false,
+      build: {
+        outDir: folder,
+        emptyOutDir: false,
+        target: "es2023",
+        lib: { entry: join(here, `browser-${name}.ts`), formats: ["es"], fileName: () => `${name}.mjs` },
+      },
+    });
+  }
+  return { "/page.mjs": join(folder, "page.mjs"), "/worker.mjs": join(folder, "worker.mjs") };
+}

@@ -3,9 +3,9 @@ import { UsageError } from "./errors";
 
 type OptionTable = NonNullable<ParseArgsConfig["options"]>;
 
-/** What parseArgs found, by option; every option of ours is a string or a flag. */
+/** What parseArgs found, by option; every option of ours is a string, several of them, or a flag. */
 export interface Arguments {
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
 }
 
@@ -32,6 +32,12 @@ export function parse(usage: string, args: readonly string[], options: OptionTab
 export function text(args: Arguments, name: string): string | undefined {
   const value = args.values[name];
   return typeof value === "string" ? value : undefined;
+}
+
+/** All texts of an option that may be given several times. */
+export function texts(args: Arguments, name: string): readonly string[] {
+  const value = args.values[name];
+  return Array.isArray(value) ? value : [];
 }
 
 /** A whole number from `least` to `most`; `unit` is named in the error. */

@@ -1,6 +1,6 @@
 import type { TimeMode } from "../emulator/machine-types";
 import { UsageError } from "./errors";
-import { parse, seconds, text, wholeNumber } from "./options";
+import { parse, seconds, text, texts, wholeNumber } from "./options";
 
 /** Where the kernel comes from: files of the user's, or a guest that images/ knows. */
 export type RunSource =
@@ -13,6 +13,9 @@ export interface RunOptions {
   readonly time: TimeMode;
   readonly timeoutSeconds?: number;
   readonly stats: boolean;
+  /** Files, in order. */
+  readonly disks: readonly string[];
+  readonly iso?: string;
 }
 
 export const runHelp = `usage: hypertab run (--kernel FILE [--initrd FILE] | --guest NAME) [options]
@@ -24,6 +27,8 @@ Boots a machine. Its serial console is on stdin and stdout.
   --append STRING    kernel command line; with --guest, added to the guest's own
   --guest NAME       a guest that 'hypertab guest list' names; got first when it is not there yet
   --memory MIB       RAM, 16 to 2048 (default 256)
+  --disk FILE        a disk: VHDX or raw image, read and written; the first one is at IDE, others (the option again) at SCSI
+  --iso FILE         a DVD drive with this image in it
   --cpus N           processors; only 1 so far
   --time MODE        real: the guest's clock follows the host's (default)
                      virtual: time advances with instructions, each run is identical
@@ -46,6 +51,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     append: { type: "string" },
     guest: { type: "string" },
     memory: { type: "string" },
+    disk: { type: "string", multiple: true },
+    iso: { type: "string" },
     cpus: { type: "string" },
     time: { type: "string" },
     timeout: { type: "string" },
@@ -66,6 +73,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     time,
     timeoutSeconds: seconds(args, "timeout"),
     stats: args.values["stats"] === true,
+    disks: texts(args, "disk"),
+    iso: text(args, "iso"),
   };
 }
 

@@ -3,6 +3,7 @@ import { Machine } from "../emulator/machine";
 import { describeStatistics } from "../emulator/describe-statistics";
 import { describeStop } from "../emulator/stop-reason";
 import { getGuest, guestOptions } from "../images/catalog";
+import { openDrives } from "./drives";
 import { EXIT_GUEST_CRASH, EXIT_SUCCESS, EXIT_TIMEOUT, exitCodeOf } from "./exit-codes";
 import { HostConsole } from "./host-console";
 import { loadCore, readInput } from "./load";
@@ -17,17 +18,23 @@ export async function run(argv: readonly string[], report: (line: string) => voi
     return EXIT_SUCCESS;
   }
   const boot = await loadBootSource(options.source, report);
-  const machine = await Machine.create({
-    core: await loadCore(),
-    boot,
-    memoryMiB: options.memoryMiB,
-    time: options.time,
-  });
-
-  const begun = performance.now();
-  const outcome = await runSession(machine, new HostConsole(report), options);
-  if (options.stats) reportStatistics(machine, (performance.now() - begun) / 1000, report);
-  return conclude(outcome, options.timeoutSeconds, report);
+  const drives = await openDrives(options.disks, options.iso);
+  try {
+    const machine = await Machine.create({
+      core: await loadCore(),
+      boot,
+      memoryMiB: options.memoryMiB,
+      time: options.time,
+      drives: drives.attachments,
+    });
+    const begun = performance.now();
+    const outcome = await runSession(machine, new HostConsole(report), options);
+    if (options.stats) reportStatistics(machine, (performance.now() - begun) / 1000, report);
+    await machine.stopped;
+    return conclude(outcome, options.timeoutSeconds, report);
+  } finally {
+    await drives.close();
+  }
 }
 
 async function loadBootSource(source: RunSource, report: (line: string) => void): Promise<BootSource> {

@@ -7,10 +7,13 @@ import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
 import { TimeSync } from "./devices/ic/time-sync";
+import { StorageDevices } from "./devices/storvsp/storage-devices";
 import { Hypervisor } from "./hyperv/hypervisor";
 import type { Log } from "./log";
-import type { TimeMode } from "./machine-types";
+import type { DriveLocation, TimeMode } from "./machine-types";
+import type { Disk } from "./storage/disk";
 import { TSC_FREQUENCY, TimerQueue } from "./time/clock";
+import { HostWork } from "./time/host-work";
 import { RealClock, VirtualClock, type MachineClock } from "./time/machine-clocks";
 import { Vmbus } from "./vmbus/vmbus";
 
@@ -24,6 +27,7 @@ export interface BoardEvents {
   onPower(event: PowerEvent): void;
   onCrash(parameters: bigint[], message?: string): void;
   onChannels(): void;
+  onDiscEjected(location: DriveLocation, image: Disk): void;
 }
 
 /** Everything in the machine's case, wired: the one place where parts meet. Data goes from here to the parts only. */
@@ -31,10 +35,12 @@ export class Board {
   readonly processor: Processor;
   readonly clock: MachineClock;
   readonly timers: TimerQueue;
+  readonly hostWork: HostWork;
   readonly chipset: Chipset;
   readonly hypervisor: Hypervisor;
   readonly vmbus: Vmbus;
   readonly shutdown: Shutdown;
+  readonly storage: StorageDevices;
 
   constructor(
     core: WebAssembly.Module,
@@ -52,6 +58,7 @@ export class Board {
     processor.setPageKind(VGA_MEMORY, VGA_MEMORY_END - VGA_MEMORY, PAGE_NONE);
     this.clock = time === "real" ? new RealClock(epochMs) : new VirtualClock(epochMs, () => processor.instructionCount);
     this.timers = new TimerQueue(this.clock);
+    this.hostWork = new HostWork(this.timers, time === "virtual");
     this.chipset = new Chipset({
       ports,
       mmio,
@@ -101,6 +108,12 @@ export class Board {
     this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange(this.timers));
+    this.storage = new StorageDevices({
+      vmbus: this.vmbus,
+      work: this.hostWork,
+      log,
+      onEjected: (location, image) => events.onDiscEjected(location, image),
+    });
   }
 
   /** Everything as after power-on; RAM keeps what it holds. */

@@ -1,7 +1,26 @@
 // The types of the public API (emulator/machine.ts). The command line, the playground and the tests use only these.
 
+import type { Disk } from "./storage/disk";
+
 /** How the guest's clocks advance: with the host's clock, or with retired instructions (bit for bit repeatable). */
 export type TimeMode = "real" | "virtual";
+
+/** Where a drive is attached: at one of Generation 1's two IDE controllers, or at the synthetic SCSI controller. */
+export type DriveLocation =
+  | { readonly controller: "ide"; readonly channel: 0 | 1; readonly drive: 0 | 1 }
+  /** `lun` is 0..63. */
+  | { readonly controller: "scsi"; readonly lun: number };
+
+export interface DriveAttachment {
+  readonly location: DriveLocation;
+  /** DVD drives are at the SCSI controller. */
+  readonly kind: "disk" | "dvd";
+  /**
+   * What is in the drive; a disk always has it. Whoever opened the image closes it, after the machine has stopped or
+   * the drive was detached.
+   */
+  readonly image?: Disk;
+}
 
 /** A Linux bzImage or a multiboot 1 ELF image, told apart by its content. */
 export interface BootSource {
@@ -19,6 +38,8 @@ export interface MachineSettings {
   readonly time: TimeMode;
   /** Milliseconds since 1970-01-01 UTC that the RTC shows at reset in virtual time; in real time the host's clock counts. */
   readonly epochMs?: number;
+  /** Drives from the beginning; Machine.attachDrive adds others later. */
+  readonly drives?: readonly DriveAttachment[];
   /** After how many runs a piece of guest code is translated, Infinity for never; unset, after as many as pay. */
   readonly translateAfter?: number;
   /** Translates in the midst of the run rather than beside it: slow, but the same at every run. For tests. */
@@ -115,6 +136,8 @@ export interface MachineEvents {
   reset: undefined;
   /** A VMBus channel was offered, opened, closed or rescinded. */
   channels: readonly ChannelStatus[];
+  /** The guest ejected a disc; its image is the listener's again. */
+  discEjected: { readonly location: DriveLocation; readonly image: Disk };
   log: { readonly source: string; readonly message: string };
 }
 

@@ -6,6 +6,8 @@ import { applyInitialState } from "./cpu/initial-state";
 import { Emitter } from "./emitter";
 import {
   ConfigurationError,
+  type DriveAttachment,
+  type DriveLocation,
   type MachineEvents,
   type MachineSettings,
   type MachineState,
@@ -14,6 +16,7 @@ import {
   type StopReason,
 } from "./machine-types";
 import { Runner } from "./runner";
+import type { Disk } from "./storage/disk";
 import type { Timer } from "./time/clock";
 
 export const MEMORY_MIB_MIN = 16;
@@ -43,7 +46,7 @@ export class Machine {
   private crash: StopReason | undefined;
   private tscOffset = 0n;
   private resolveStopped!: (reason: StopReason) => void;
-  /** Resolves once, when the machine has stopped for good. */
+  /** Resolves once, when the machine has stopped for good and no drive is read or written any more. */
   readonly stopped = new Promise<StopReason>((resolve) => (this.resolveStopped = resolve));
 
   private constructor(
@@ -58,7 +61,10 @@ export class Machine {
       onPower: (event) => this.onPower(event),
       onCrash: (parameters, message) => this.onCrash(parameters, message),
       onChannels: () => (this.channelsChanged = true),
+      onDiscEjected: (location, image) => this.emitter.emit("discEjected", { location, image }),
     });
+    for (const drive of settings.drives ?? []) this.board.storage.attach(drive);
+    this.board.storage.start();
     const { processor, timers, clock } = this.board;
     if (settings.translateAfter !== undefined) processor.setTranslateThreshold(settings.translateAfter);
     processor.setTranslateAtOnce(settings.translateAtOnce === true);
@@ -72,7 +78,9 @@ export class Machine {
           kind: "failure",
           message: error instanceof Error ? (error.stack ?? error.message) : String(error),
         }),
+      stalled: () => this.board.hostWork.stalled,
     });
+    this.board.hostWork.onSettled = () => this.runner.wake();
     this.load();
   }
 
@@ -145,6 +153,56 @@ export class Machine {
     if (this.state === "stopped") return;
     this.board.chipset.serialInput(typeof data === "string" ? new TextEncoder().encode(data) : data);
     this.runner.wake();
+  }
+
+  /**
+   * Attaches a drive; a guest with a storage driver finds it at once. Once the machine was created, IDE is closed.
+   * @throws ConfigurationError if the place is taken, or cannot have such a drive
+   */
+  attachDrive(attachment: DriveAttachment): void {
+    this.board.storage.attach(attachment);
+    this.runner.wake();
+  }
+
+  /**
+   * Takes a drive of the SCSI controller away, under the guest's hands if need be. Host I/O that is under way goes on:
+   * wait for `drivesIdle` before closing the image.
+   * @returns what was in the drive
+   * @throws ConfigurationError if there is no such drive
+   */
+  detachDrive(location: DriveLocation): Disk | undefined {
+    const image = this.board.storage.detach(location);
+    this.runner.wake();
+    return image;
+  }
+
+  /**
+   * Puts a disc into a DVD drive, in place of another one.
+   * @returns the disc that was in it
+   * @throws ConfigurationError if there is no such drive
+   */
+  insertDisc(location: DriveLocation, image: Disk): Disk | undefined {
+    return this.board.storage.insertDisc(location, image);
+  }
+
+  /**
+   * Presses the eject button of a DVD drive, or with `force` uses the paper clip.
+   * @returns the disc; undefined if there was none, or the guest holds it and was only asked
+   * @throws ConfigurationError if there is no such drive
+   */
+  ejectDisc(location: DriveLocation, { force = false } = {}): Disk | undefined {
+    return this.board.storage.ejectDisc(location, force);
+  }
+
+  /** Tells the guest to look at the sizes of its disks: an image was resized. */
+  announceResize(): void {
+    this.board.storage.announceChange();
+    this.runner.wake();
+  }
+
+  /** Resolves when no request to any drive is under way. */
+  drivesIdle(): Promise<void> {
+    return this.board.hostWork.drained();
   }
 
   status(): MachineStatus {
@@ -254,6 +312,6 @@ export class Machine {
     this.flush();
     this.setState("stopped");
     this.emitter.emit("stopped", reason);
-    this.resolveStopped(reason);
+    void this.board.hostWork.drained().then(() => this.resolveStopped(reason));
   }
 }

@@ -36,6 +36,8 @@ export class Runner {
       /** The guest rests or the slice is over: output that was gathered can go out. */
       afterSlice(): void;
       onFailure(error: unknown): void;
+      /** True if the guest must wait for the host; wake() tells that it may be over. */
+      stalled(): boolean;
     },
   ) {
     // In virtual time a timer fires at its very instruction, even if it was armed in the middle of a run.
@@ -90,6 +92,7 @@ export class Runner {
   private slice(): number {
     const end = performance.now() + SLICE_MS;
     do {
+      if (this.hooks.stalled()) return Infinity;
       this.timers.runDue();
       // A timer may have stopped the machine.
       if (!this.running) return 0;

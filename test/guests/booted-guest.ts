@@ -10,7 +10,7 @@ export function coreModule(): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(path));
 }
 
-export interface GuestSettings extends Pick<MachineSettings, "translateAfter" | "translateAtOnce"> {
+export interface GuestSettings extends Pick<MachineSettings, "drives" | "translateAfter" | "translateAtOnce"> {
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
@@ -40,7 +40,7 @@ export class BootedGuest {
   /** Fetches or builds the guest, and starts it. */
   static async boot(
     name: string,
-    { time, memoryMiB = 256, append = "", ...translation }: GuestSettings,
+    { time, memoryMiB = 256, append = "", ...settings }: GuestSettings,
   ): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
@@ -52,7 +52,7 @@ export class BootedGuest {
       },
       memoryMiB,
       time,
-      ...translation,
+      ...settings,
     });
   }
 

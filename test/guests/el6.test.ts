@@ -46,6 +46,7 @@ describe.skipIf(name === undefined)("Enterprise Linux 6.6", () => {
     expect(channels.map(({ name, state }) => `${name}: ${state}`).sort()).toEqual([
       "Heartbeat: open",
       "Key-Value Pair Exchange: open",
+      "SCSI Controller: open",
       "Shutdown: open",
       "Time Synchronization: open",
     ]);

@@ -10,17 +10,23 @@ describe("the options of run", () => {
       time: "real",
       timeoutSeconds: undefined,
       stats: false,
+      disks: [],
+      iso: undefined,
     });
   });
 
   it("reads them all", () => {
     const argv = ["--guest=el6", "--append=-v quiet", "--memory", "64", "--time", "virtual", "--timeout", "2.5"];
-    expect(parseRunOptions([...argv, "--cpus", "1", "--stats"])).toEqual({
+    expect(
+      parseRunOptions([...argv, "--cpus", "1", "--stats", "--disk", "a.vhdx", "--iso", "c.iso", "--disk=b.img"]),
+    ).toEqual({
       source: { kind: "guest", name: "el6", extraCommandLine: "-v quiet" },
       memoryMiB: 64,
       time: "virtual",
       timeoutSeconds: 2.5,
       stats: true,
+      disks: ["a.vhdx", "b.img"],
+      iso: "c.iso",
     });
   });
 
@@ -36,6 +42,7 @@ describe("the options of run", () => {
     [["-k", "k"], "unknown option -k (try: hypertab run --help)"],
     [["--kernel"], "option --kernel needs a value"],
     [["--kernel", "k", "--append", "-v"], "one that begins with a dash is given as --append=VALUE"],
+    [["--kernel", "k", "--disk"], "option --disk needs a value"],
     [["--kernel", "k", "--stats=yes"], "option --stats takes no value"],
     [["vmlinuz"], "unexpected argument 'vmlinuz'"],
     [["--kernel", "k", "--guest", "el6"], "give either --guest or --kernel"],

@@ -5,6 +5,12 @@ import { MINIMUM_INTERRUPT_PERIOD, nextOnGrid } from "./ticks";
 export const APIC_FREQUENCY = 200_000_000;
 const NS_PER_TICK = 1_000_000_000 / APIC_FREQUENCY;
 
+/**
+ * Periods that passed while the host slept or was busy are made up for, one after each EOI, as a hypervisor does for a
+ * guest that counts its ticks; but no more than these, so that a long pause is no storm.
+ */
+const CATCH_UP_LIMIT = 20;
+
 /** The processor's time-stamp counter, for the TSC-deadline mode of the timer. */
 export interface TscSource {
   /** What RDTSC would give now. */
@@ -26,6 +32,8 @@ export class LapicTimer {
   /** When the initial count was loaded (ns), moved so that a change of the divider keeps the current count. */
   private start = 0;
   private tscDeadline = 0n;
+  /** Periods that the guest has yet to be told of. */
+  private missed = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -39,7 +47,7 @@ export class LapicTimer {
   reset(): void {
     this.timer.cancel();
     this.mode = TIMER_ONE_SHOT;
-    this.divideRegister = this.initial = this.start = 0;
+    this.divideRegister = this.initial = this.start = this.missed = 0;
     this.tscDeadline = 0n;
   }
 
@@ -51,10 +59,18 @@ export class LapicTimer {
     this.expired(deadline);
   }
 
+  /** The guest has ended the timer's interrupt: the next period that it missed. */
+  ended(): void {
+    if (this.missed === 0) return;
+    this.missed--;
+    this.expire();
+  }
+
   /** LVT timer bits 18:17. A change to or from TSC-deadline mode disarms. */
   setMode(mode: number): void {
     if (mode === this.mode) return;
     this.settle();
+    this.missed = 0;
     const disarm = mode === TIMER_TSC_DEADLINE || this.mode === TIMER_TSC_DEADLINE;
     this.mode = mode;
     if (disarm) {
@@ -74,6 +90,7 @@ export class LapicTimer {
     if (this.mode === TIMER_TSC_DEADLINE) return;
     this.settle();
     this.initial = count;
+    this.missed = 0;
     this.start = this.clock.now();
     if (count === 0) this.timer.cancel();
     else this.arm(-Infinity);
@@ -94,6 +111,7 @@ export class LapicTimer {
     this.settle();
     const current = this.currentCount;
     this.divideRegister = value & 0xb;
+    this.missed = 0;
     if (current === 0) return;
     this.start = this.clock.now() - (this.initial - current) * this.tick;
     this.arm(-Infinity);
@@ -135,7 +153,12 @@ export class LapicTimer {
   private expired(deadline: number): void {
     if (this.mode === TIMER_TSC_DEADLINE) this.tscDeadline = 0n;
     // Armed before the delivery, which may lead back here.
-    if (this.mode === TIMER_PERIODIC) this.arm(deadline);
+    if (this.mode === TIMER_PERIODIC) {
+      const period = this.initial * this.tick;
+      const late = period < MINIMUM_INTERRUPT_PERIOD ? 0 : Math.floor((this.clock.now() - deadline) / period);
+      this.missed = Math.min(this.missed + late, CATCH_UP_LIMIT);
+      this.arm(deadline);
+    }
     this.expire();
   }
 }

@@ -299,6 +299,7 @@ export class LocalApic implements MmioDevice {
       this.options.broadcastEoi(vector);
     }
     this.update();
+    if (vector === (this.getLvt(LVT_TIMER) & 0xff)) this.timer.ended();
     this.options.ended(vector);
   }
 

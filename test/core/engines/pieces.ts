@@ -13,6 +13,7 @@ import {
   CODE,
   CODE_PAGES,
   STACK_TOP,
+  TWIN,
   entryAddress,
   flatCode,
   flatData,
@@ -397,6 +398,37 @@ const changeMapping: Write = (w) => {
   } else w.emit(0x0f, 0x01, 0x38 | (absolute[0] as number), ...absolute.slice(1)).emit32(page << 12);
 };
 
+/** A loop that runs code on another page, which it maps to one or the other of two pages now and then. */
+const twinPages: Write = (w) => {
+  const { random, world } = w;
+  if (world.paging === "none" || world.user) return;
+  const absolute = w.is64 ? [0x04, 0x25] : [0x05];
+  const [form, ...sib] = absolute as [number, ...number[]];
+  const counter = DATA + 0x200 + random.below(16) * 4;
+  w.emit(0xc7, form, ...sib)
+    .emit32(counter)
+    .emit32(60 + random.below(120));
+  const start = w.here;
+  // test byte [counter], mask; jnz over the change of the mapping
+  w.emit(0xf6, form, ...sib)
+    .emit32(counter)
+    .emit(random.pick([0, 3, 7, 31]));
+  const change = 10 + 2 * sib.length + 7;
+  w.emit(0x75, change);
+  w.emit(0x81, 0x30 | form, ...sib)
+    .emit32(entryAddress(world, TWIN >> 12))
+    .emit32(0x1000);
+  w.emit(0x0f, 0x01, 0x38 | form, ...sib).emit32(TWIN & ~0xfff);
+  if (random.once(2)) w.jumpTo(TWIN, 0xe8);
+  else {
+    // push the place after the jump; jmp
+    w.emit(0x68).emit32(w.here + 9);
+    w.jumpTo(TWIN, 0xe9);
+  }
+  w.emit(0xff, 0x08 | form, ...sib).emit32(counter);
+  w.jumpTo(start, 0x0f, 0x85);
+};
+
 const segments: Write = (w) => {
   const { random, world } = w;
   const rpl = world.user ? 3 : 0;
@@ -496,6 +528,7 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["port", 4, port],
   ["modify-code", 3, modifyCode],
   ["change-mapping", 3, changeMapping],
+  ["twin-pages", 1, twinPages],
   ["segments", 2, segments],
   ["system", 6, system],
 ];

@@ -25,6 +25,8 @@ const TABLES = 0x10000;
 const PAGE_TABLE = TABLES + 0x3000;
 export const CODE = 0x20000;
 export const CODE_PAGES = 8;
+/** Code on a page that programs remap over and over: it adds another number on each of the two pages it may be on. */
+export const TWIN = CODE + (CODE_PAGES << 12) + 0x100;
 export const DATA = 0x40000;
 export const DATA_PAGES = 16;
 /** The same memory again, at the top of the lower half of the address space. */
@@ -246,6 +248,9 @@ export function buildMemory(world: World): Uint8Array {
     view.setUint32(TSS + 4, KERNEL_STACK_TOP, true);
     view.setUint32(TSS + 8, DATA_FLAT, true);
   }
+  // add eax, n; ret
+  memory.set([0x05, 1, 0, 0, 0, 0xc3], TWIN);
+  memory.set([0x05, 0, 1, 0, 0, 0xc3], TWIN + 0x1000);
   writePageTables(view, world);
   return memory;
 }

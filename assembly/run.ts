@@ -129,7 +129,8 @@ export function run(): u32 {
       if (heat == load<u32>(TRANSLATE_THRESHOLD) * VERY_HOT && !isFull()) request(block, pageBase, true);
       store<u64>(CODE_BASE, pageBase);
       store<u64>(REGION_BASE, pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA));
-      runTranslation(translation, count);
+      // What it asked for may be there already, with a base of its own.
+      runTranslation(load<u32>(block, BLOCK_TRANSLATION), count);
       continue;
     }
     settleFlags();

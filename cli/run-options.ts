@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly memoryMiB: number;
   readonly time: TimeMode;
   readonly timeoutSeconds?: number;
+  readonly interpret: boolean;
   readonly stats: boolean;
   /** Files, in order. */
   readonly disks: readonly string[];
@@ -33,6 +34,7 @@ Boots a machine. Its serial console is on stdin and stdout.
   --time MODE        real: the guest's clock follows the host's (default)
                      virtual: time advances with instructions, each run is identical
   --timeout SECONDS  ends the run after so long; in virtual time these are the guest's seconds
+  --interpret        runs everything by interpretation; nothing is translated
   --stats            at the end, prints speed, and what the processor's two engines did, on stderr
   --help             this text
 
@@ -56,6 +58,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     cpus: { type: "string" },
     time: { type: "string" },
     timeout: { type: "string" },
+    interpret: { type: "boolean" },
     stats: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   });
@@ -72,6 +75,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     memoryMiB: wholeNumber(args, "memory", { least: 16, most: 2048, unit: "MiB", otherwise: 256 }),
     time,
     timeoutSeconds: seconds(args, "timeout"),
+    interpret: args.values["interpret"] === true,
     stats: args.values["stats"] === true,
     disks: texts(args, "disk"),
     iso: text(args, "iso"),

@@ -25,6 +25,7 @@ export async function run(argv: readonly string[], report: (line: string) => voi
       boot,
       memoryMiB: options.memoryMiB,
       time: options.time,
+      translateAfter: options.interpret ? Infinity : undefined,
       drives: drives.attachments,
     });
     const begun = performance.now();

@@ -1,5 +1,5 @@
 // Boots a guest from reset to user space in Hypertab and in QEMU's TCG with one processor, by turns, and compares.
-// usage: node test/bench/boot-speed.mjs [--guest NAME] [--runs N] [--json FILE]     (after npm run build:node)
+// usage: node test/bench/boot-speed.mjs [--guest NAME] [--runs N] [--interpret] [--json FILE]     (after npm run build:node)
 // Exit code: 0, 1 if a boot failed, 2 for wrong use. HYPERTAB_GUESTS and HYPERTAB_CACHE as for hypertab.
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -22,12 +22,13 @@ function options() {
       options: {
         guest: { type: "string", default: "el6" },
         runs: { type: "string", default: "3" },
+        interpret: { type: "boolean", default: false },
         json: { type: "string" },
       },
     });
     const runs = Number(values.runs);
     if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is '${values.runs}'; it must be 1 or more`);
-    return { guest: values.guest, runs, json: values.json };
+    return { guest: values.guest, runs, interpret: values.interpret, json: values.json };
   } catch (error) {
     console.error(`boot-speed: ${error.message}`);
     process.exit(2);
@@ -59,8 +60,9 @@ function until(text, program, args, signal, env = process.env) {
   });
 }
 
-async function hypertab(guest) {
+async function hypertab(guest, interpret) {
   const args = ["cli/hypertab.js", "run", "--guest", guest, "--memory", `${MEMORY_MIB}`, "--append", APPEND, "--stats"];
+  if (interpret) args.push("--interpret");
   // Two interrupts turn it off.
   const { seconds, output } = await until(USER_SPACE, process.execPath, args, { name: "SIGINT", times: 2 });
   const rate = Number(/([\d.]+) million instructions\/s/.exec(output)?.[1]);
@@ -99,12 +101,12 @@ function guestFiles(name) {
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function main() {
-  const { guest, runs, json } = options();
+  const { guest, runs, interpret, json } = options();
   const files = guestFiles(guest);
   const rows = [];
   for (let run = 1; run <= runs; run++) {
     const theirs = await qemu(files);
-    const ours = await hypertab(guest);
+    const ours = await hypertab(guest, interpret);
     rows.push({ run, hypertab: ours, qemu: theirs, ratio: ours.seconds / theirs.seconds });
   }
   console.log(`${guest}, from the process's start to '${USER_SPACE}', s of host time (in brackets: the guest's clock)`);

@@ -9,6 +9,7 @@ describe("the options of run", () => {
       memoryMiB: 256,
       time: "real",
       timeoutSeconds: undefined,
+      interpret: false,
       stats: false,
       disks: [],
       iso: undefined,
@@ -18,12 +19,24 @@ describe("the options of run", () => {
   it("reads them all", () => {
     const argv = ["--guest=el6", "--append=-v quiet", "--memory", "64", "--time", "virtual", "--timeout", "2.5"];
     expect(
-      parseRunOptions([...argv, "--cpus", "1", "--stats", "--disk", "a.vhdx", "--iso", "c.iso", "--disk=b.img"]),
+      parseRunOptions([
+        ...argv,
+        "--cpus",
+        "1",
+        "--interpret",
+        "--stats",
+        "--disk",
+        "a.vhdx",
+        "--iso",
+        "c.iso",
+        "--disk=b.img",
+      ]),
     ).toEqual({
       source: { kind: "guest", name: "el6", extraCommandLine: "-v quiet" },
       memoryMiB: 64,
       time: "virtual",
       timeoutSeconds: 2.5,
+      interpret: true,
       stats: true,
       disks: ["a.vhdx", "b.img"],
       iso: "c.iso",

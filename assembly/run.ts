@@ -21,6 +21,7 @@ import {
   FLAT_READ,
   FLAT_WRITE,
   HALTED,
+  INLINE_THRESHOLD,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
   INTERRUPT_PENDING,
@@ -69,8 +70,6 @@ import { deliverInterrupt, deliverNmi, deliverPendingException } from "./system/
 /** Room for one decoded instruction that is run alone. */
 const single = memory.data(OP_SIZE, 8);
 
-/** A region is translated anew, with what it calls, after this many times the runs that made it hot. */
-const VERY_HOT: u32 = 50;
 
 /** INSTRUCTION_COUNT when translated code was entered that has not come back; NOT_ENTERED if there is none. */
 let entered: u64 = u64.MAX_VALUE;
@@ -126,7 +125,7 @@ export function run(): u32 {
       const pageBase = rip - (physical & 0xfff);
       const heat = load<u32>(block, BLOCK_HEAT) + 1;
       store<u32>(block, heat, BLOCK_HEAT);
-      if (heat == load<u32>(TRANSLATE_THRESHOLD) * VERY_HOT && !isFull()) request(block, pageBase, true);
+      if (heat == load<u32>(INLINE_THRESHOLD) && !isFull()) request(block, pageBase, true);
       store<u64>(CODE_BASE, pageBase);
       store<u64>(REGION_BASE, pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA));
       // What it asked for may be there already, with a base of its own.

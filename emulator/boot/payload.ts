@@ -2,7 +2,7 @@ import { Gunzip } from "fflate";
 import { decompress as zstdDecompress } from "fzstd";
 import { ConfigurationError } from "../machine-types";
 import { viewOf } from "./bytes";
-import { crc32 } from "./crc32";
+import { crc32 } from "../crc";
 import { unlz4Legacy } from "./lz4";
 import { unxz } from "./xz";
 

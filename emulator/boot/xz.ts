@@ -1,6 +1,6 @@
 import { XzReadableStream } from "xz-decompress";
 import { viewOf } from "./bytes";
-import { crc32 } from "./crc32";
+import { crc32 } from "../crc";
 import { undoX86Filter } from "./x86-filter";
 
 // The .xz file format 1.1.0. The library that unpacks LZMA2 does not know the x86 filter, which Linux's build uses, so

@@ -1,5 +1,5 @@
 import { type BlockStore } from "../block/block-store";
-import { checksumWithout } from "./crc32c";
+import { checksumWithout } from "./checksum";
 import { verify, VhdxError } from "./errors";
 import { Fields } from "./fields";
 import {

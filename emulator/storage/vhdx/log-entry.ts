@@ -1,4 +1,5 @@
-import { checksumWithout, crc32c } from "./crc32c";
+import { crc32c } from "../../crc";
+import { checksumWithout } from "./checksum";
 import { Fields } from "./fields";
 import {
   DATA_DESCRIPTOR_SIGNATURE,

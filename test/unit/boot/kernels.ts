@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { crc32 } from "../../../emulator/boot/crc32";
+import { crc32 } from "../../../emulator/crc";
 
 // Kernels made for the tests: real formats with recognizable bytes instead of code.
 

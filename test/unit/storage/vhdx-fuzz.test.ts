@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../../emulator/machine-types";
 import { createDifferencing, createVhdx } from "../../../emulator/storage/vhdx/create";
-import { crc32c } from "../../../emulator/storage/vhdx/crc32c";
+import { crc32c } from "../../../emulator/crc";
 import { LOG_ENTRY_SIGNATURE, HEADER_OFFSETS, REGION_TABLE_OFFSETS } from "../../../emulator/storage/vhdx/format";
 import { openVhdx, type ParentResolver } from "../../../emulator/storage/vhdx/open";
 import { CopyStore } from "./cut-store";

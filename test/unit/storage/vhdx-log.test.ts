@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
-import { checksumWithout, crc32c } from "../../../emulator/storage/vhdx/crc32c";
+import { crc32c } from "../../../emulator/crc";
+import { checksumWithout } from "../../../emulator/storage/vhdx/checksum";
 import { BatGeometry } from "../../../emulator/storage/vhdx/bat";
 import { createVhdx } from "../../../emulator/storage/vhdx/create";
 import { Fields, formatGuid, guidBytes, newGuid } from "../../../emulator/storage/vhdx/fields";

@@ -34,7 +34,8 @@ export {
   testCondition,
   badTarget,
 } from "./translate/support";
-export { multiplyHigh, multiplyHighSigned } from "./execute/multiply";
+export { multiplyHighSigned } from "./execute/multiply";
+export { multiplyHigh } from "./execute/wide";
 export { tlbFlushAll } from "./memory/tlb";
 
 /** Fills the decode tables; once, after instantiation. */

@@ -7,17 +7,7 @@ import { RAX, RDX } from "../state";
 import { EXCEPTION_DE, raise } from "../system/exceptions";
 import { setFlagsResult } from "./flags";
 import { getReg, getRm, setReg, storeRegister } from "./operands";
-
-/** Upper 64 bits of the unsigned product. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  const aLow = a & 0xffffffff;
-  const aHigh = a >> 32;
-  const bLow = b & 0xffffffff;
-  const bHigh = b >> 32;
-  const middle = aHigh * bLow + ((aLow * bLow) >> 32);
-  const middle2 = aLow * bHigh + (middle & 0xffffffff);
-  return aHigh * bHigh + (middle >> 32) + (middle2 >> 32);
-}
+import { divWide, multiplyHigh, wideLow } from "./wide";
 
 /** Upper 64 bits of the signed product. */
 export function multiplyHighSigned(a: i64, b: i64): i64 {
@@ -125,51 +115,13 @@ function idiv32(op: u32): void {
   storeRegister<i32>(RDX, <i32>(dividend % divisor));
 }
 
-/** Remainder of the last divide128(). */
-let remainder128: u64 = 0;
-
-/** Quotient of a 128-bit dividend; high < divisor, so that it fits in 64 bits. Long division by two 32-bit digits. */
-function divide128(high: u64, low: u64, divisor: u64): u64 {
-  if (high == 0) {
-    remainder128 = low % divisor;
-    return low / divisor;
-  }
-  // Scale so that the divisor's top bit is set: then a digit estimated from its upper half is at most 2 too large.
-  const shift = clz<u64>(divisor);
-  divisor <<= shift;
-  if (shift != 0) {
-    high = (high << shift) | (low >> (64 - shift));
-    low <<= shift;
-  }
-  const upper = divideDigit(high, low >> 32, divisor);
-  const lower = divideDigit(remainder128, low & 0xffffffff, divisor);
-  remainder128 >>= shift;
-  return (upper << 32) | lower;
-}
-
-/** One 32-bit digit: (partial << 32 | next) / divisor; the rest goes to remainder128. */
-function divideDigit(partial: u64, next: u64, divisor: u64): u64 {
-  const divisorHigh = divisor >> 32;
-  const divisorLow = divisor & 0xffffffff;
-  let digit = partial / divisorHigh;
-  let rest = partial % divisorHigh;
-  while (digit > 0xffffffff || digit * divisorLow > ((rest << 32) | next)) {
-    digit--;
-    rest += divisorHigh;
-    if (rest > 0xffffffff) break;
-  }
-  // Modulo 2^64 this is exact, as the true rest is below the divisor.
-  remainder128 = ((partial << 32) | next) - digit * divisor;
-  return digit;
-}
-
 function div64(op: u32): void {
   const divisor = getRm<u64>(op);
   const high = load<u64>(RDX);
   if (high >= divisor) raise(EXCEPTION_DE);
-  const quotient = divide128(high, load<u64>(RAX), divisor);
+  const quotient = divWide(high, load<u64>(RAX), divisor);
   store<u64>(RAX, quotient);
-  store<u64>(RDX, remainder128);
+  store<u64>(RDX, wideLow);
 }
 
 function idiv64(op: u32): void {
@@ -184,10 +136,10 @@ function idiv64(op: u32): void {
   }
   const magnitude = divisor < 0 ? 0 - <u64>divisor : <u64>divisor;
   if (high >= magnitude) raise(EXCEPTION_DE);
-  const quotient = divide128(high, low, magnitude);
+  const quotient = divWide(high, low, magnitude);
   if (quotient > (negativeQuotient ? 0x8000000000000000 : 0x7fffffffffffffff)) raise(EXCEPTION_DE);
   store<u64>(RAX, negativeQuotient ? 0 - quotient : quotient);
-  store<u64>(RDX, negativeDividend ? 0 - remainder128 : remainder128);
+  store<u64>(RDX, negativeDividend ? 0 - wideLow : wideLow);
 }
 
 /** Registers the multiplications and divisions. */

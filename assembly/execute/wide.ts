@@ -6,17 +6,21 @@ export let wideLow: u64 = 0;
 /** Carry out of addWide, borrow out of subWide: 0 or 1. */
 export let wideCarry: u64 = 0;
 
+/** Upper 64 bits of the unsigned product; leaves wideLow alone. */
+export function multiplyHigh(a: u64, b: u64): u64 {
+  const aLow = a & 0xffffffff;
+  const aHigh = a >> 32;
+  const bLow = b & 0xffffffff;
+  const bHigh = b >> 32;
+  const middle = aHigh * bLow + ((aLow * bLow) >> 32);
+  const middle2 = aLow * bHigh + (middle & 0xffffffff);
+  return aHigh * bHigh + (middle >> 32) + (middle2 >> 32);
+}
+
 /** Unsigned a * b: returns bits 127:64, wideLow has bits 63:0. */
 export function mulWide(a: u64, b: u64): u64 {
-  const al = a & 0xffffffff;
-  const ah = a >> 32;
-  const bl = b & 0xffffffff;
-  const bh = b >> 32;
-  const low = al * bl;
-  const middle = ah * bl + (low >> 32);
-  const middle2 = al * bh + (middle & 0xffffffff);
-  wideLow = (middle2 << 32) | (low & 0xffffffff);
-  return ah * bh + (middle >> 32) + (middle2 >> 32);
+  wideLow = a * b;
+  return multiplyHigh(a, b);
 }
 
 /** One 32-bit digit of (high:digit) / divisor, where divisor has bit 63 set and high < divisor. */

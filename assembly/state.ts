@@ -5,6 +5,7 @@
 //   0x00010000  AssemblyScript's static data (asc --memoryBase)
 //   0x00040000  decode tables
 //   0x00100000  TLB
+//   0x00180000  regions by page, counts of handlers
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
@@ -234,6 +235,9 @@ export const TLB_PAGE: u32 = 28;
 /** Hash of the regions that have code of a physical page: u32 each. */
 export const PAGE_REGIONS: u32 = 0x180000;
 export const PAGE_REGIONS_ENTRIES: u32 = 0x1000;
+/** u64 for each opcode (map << 8 | opcode): times that translated code left it to the interpreter's handler. */
+export const HANDLER_COUNTS: u32 = 0x190000;
+export const HANDLER_COUNTS_ENTRIES: u32 = 0x400;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -1,12 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { guestOptions } from "../images/catalog";
-import { bench, BENCH_GUESTS } from "../test/bench/bench";
+import { bench, BENCH_GUESTS, type BenchSettings } from "../test/bench/bench";
 import { hypertabChromium, v86Chromium } from "../test/bench/emulators/chromium";
 import type { Emulator } from "../test/bench/emulators/emulator";
 import { hypertab } from "../test/bench/emulators/hypertab";
 import { qemu } from "../test/bench/emulators/qemu";
 import { v86 } from "../test/bench/emulators/v86";
 import { BOOT, PHASES } from "../test/bench/phases";
+import { profile } from "../test/bench/profile";
 import { formatTable, tables } from "../test/bench/report";
 import { UsageError } from "./errors";
 import { EXIT_FAILURE, EXIT_SUCCESS } from "./exit-codes";
@@ -31,6 +32,7 @@ guest writes to its console. Prints seconds (the median of the runs) and our tim
   --clock CLOCK      wall: the host's clock (default)
                      cpu: processor time of the emulator's process, for a host that has other work to do
   --json FILE        writes the result with every run's times there; - is stdout, in place of the tables
+  --profile          instead, runs ours alone and prints what its two engines did in each phase
   --help             this text
 
 The phases:
@@ -50,6 +52,7 @@ export async function benchCommand(argv: readonly string[], report: (line: strin
     timeout: { type: "string" },
     clock: { type: "string" },
     json: { type: "string" },
+    profile: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   });
   if (args.values["help"]) {
@@ -64,7 +67,7 @@ export async function benchCommand(argv: readonly string[], report: (line: strin
   const json = text(args, "json");
   const clock = text(args, "clock") ?? "wall";
   if (clock !== "wall" && clock !== "cpu") throw new UsageError(`--clock is '${clock}'; it must be wall or cpu`);
-  const result = await bench({
+  const settings: BenchSettings = {
     guests: choose("guests", names(args, "guests") ?? ["el6"], BENCH_GUESTS, ({ name }) => name),
     phases: PHASES.filter((phase) => phases.includes(phase)),
     emulators: chosenEmulators(args),
@@ -74,8 +77,13 @@ export async function benchCommand(argv: readonly string[], report: (line: strin
     timeoutSeconds: wholeNumber(args, "timeout", { least: 1, most: 36000, unit: "seconds", otherwise: 600 }),
     guestOptions: guestOptions(process.env, { log: report }),
     report,
-  });
+  };
+  if (args.values["profile"]) {
+    await profile(settings);
+    return EXIT_SUCCESS;
+  }
 
+  const result = await bench(settings);
   const summary = tables(result);
   if (json !== "-") process.stdout.write(summary.map((table) => `${formatTable(table)}\n`).join("\n"));
   if (json !== undefined) writeJson(json, { ...result, tables: summary });

@@ -20,6 +20,7 @@ export function describeStatistics(statistics: MachineStatistics): StatisticLine
     ["region entries", `${whole(regionEntries)}, ${perEntry.toFixed(0)} instructions each`],
     ["blocks decoded", `${whole(statistics.blocksDecoded)}, emptied ${whole(statistics.blockFlushes)} times`],
     ["writes to code", whole(statistics.codeWrites)],
+    ["left to handlers", describeHandlers(statistics)],
     ["TLB fills", whole(statistics.tlbFills)],
     ["exceptions", whole(statistics.exceptions)],
     ["interrupts", whole(statistics.interrupts)],
@@ -29,4 +30,15 @@ export function describeStatistics(statistics: MachineStatistics): StatisticLine
         `${whole(exits.fault)} fault, ${whole(exits.shutdown)} shutdown`,
     ],
   ];
+}
+
+/** Most opcodes named. */
+const HANDLERS_SHOWN = 12;
+
+function describeHandlers({ handlers, translatedInstructions }: MachineStatistics): string {
+  const total = handlers.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return "none";
+  const share = (count: number): string => `${((100 * count) / translatedInstructions).toFixed(2)} %`;
+  const named = handlers.slice(0, HANDLERS_SHOWN).map(({ opcode, count }) => `${opcode} ${share(count)}`);
+  return `${share(total)}: ${named.join(", ")}`;
 }

@@ -108,8 +108,16 @@ export interface MachineStatistics {
   readonly interrupts: number;
   /** Page walks, since the last reset. */
   readonly tlbFills: number;
+  /** Opcodes that translated code left to the interpreter's handlers, the most frequent first. */
+  readonly handlers: readonly HandlerCount[];
   /** Why the core came back to the host. */
   readonly exits: ExitCounts;
+}
+
+export interface HandlerCount {
+  /** As "0F B1": the bytes of the opcode's map, and its own. */
+  readonly opcode: string;
+  readonly count: number;
 }
 
 export interface ExitCounts {

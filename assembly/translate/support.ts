@@ -6,11 +6,12 @@ import {
   CURRENT_OP,
   FLAG_CARRIES,
   FLAG_RESULT,
+  HANDLER_COUNTS,
   INSTRUCTION_COUNT,
   PENDING_B,
   PENDING_KIND,
 } from "../state";
-import { OP_HANDLER } from "../decode/instruction";
+import { OP_CODE, OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
 import { read, readForModify, write, writeModified } from "../memory/access";
 import { EXCEPTION_GP, raiseWithCode } from "../system/exceptions";
@@ -39,6 +40,8 @@ export const KIND_SBB: u32 = 28;
 /** Runs the interpreter's handler of an instruction. */
 export function runHandler(op: u32, block: u32, count: u64): void {
   enterInstruction(op, block, count);
+  const counter = HANDLER_COUNTS + (<u32>load<u16>(op, OP_CODE) << 3);
+  store<u64>(counter, load<u64>(counter) + 1);
   call_indirect(load<u32>(op, OP_HANDLER), op);
 }
 

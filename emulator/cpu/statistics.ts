@@ -1,4 +1,6 @@
 import {
+  HANDLER_COUNTS,
+  HANDLER_COUNTS_ENTRIES,
   STATISTIC_BLOCKS_DECODED,
   STATISTIC_BLOCK_FLUSHES,
   STATISTIC_CODE_WRITES,
@@ -11,7 +13,7 @@ import {
   STATISTIC_TRANSLATED_BYTES,
   STATISTIC_TRANSLATED_INSTRUCTIONS,
 } from "../../assembly/state";
-import type { MachineStatistics } from "../machine-types";
+import type { HandlerCount, MachineStatistics } from "../machine-types";
 
 type HostCounted = Pick<MachineStatistics, "instructions" | "regionsAlive" | "compileMs" | "exits">;
 
@@ -30,5 +32,19 @@ export function readStatistics(counter: (address: number) => number, host: HostC
     exceptions: counter(STATISTIC_EXCEPTIONS),
     interrupts: counter(STATISTIC_INTERRUPTS),
     tlbFills: counter(STATISTIC_TLB_FILLS),
+    handlers: handlerCounts(counter),
   };
+}
+
+const MAPS = ["", "0F ", "0F 38 ", "0F 3A "];
+
+function handlerCounts(counter: (address: number) => number): HandlerCount[] {
+  const counts: HandlerCount[] = [];
+  for (let key = 0; key < HANDLER_COUNTS_ENTRIES; key++) {
+    const count = counter(HANDLER_COUNTS + key * 8);
+    if (count === 0) continue;
+    const opcode = `${MAPS[key >> 8]}${(key & 0xff).toString(16).toUpperCase().padStart(2, "0")}`;
+    counts.push({ opcode, count });
+  }
+  return counts.sort((a, b) => b.count - a.count);
 }

@@ -101,7 +101,7 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
 }
 
 /** The same files for all: the guest's kernel, and its initramfs with the phases. */
-async function prepare(guest: BenchGuest, folder: string, settings: BenchSettings): Promise<GuestFiles> {
+export async function prepare(guest: BenchGuest, folder: string, settings: BenchSettings): Promise<GuestFiles> {
   const { kernel, initrd, commandLine } = await getGuest(guest.name, settings.guestOptions);
   const withPhases = join(folder, `${guest.name}.initramfs`);
   await writeFile(withPhases, withScript(new Uint8Array(await readFile(initrd)), settings.phases, guest.bits));

@@ -1,0 +1,88 @@
+// What the processor's two engines do in each phase of a guest: the counters of MachineStatistics at its end less
+// those at its begin. It says what to translate next.
+
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadCore } from "../../cli/load";
+import { describeStatistics } from "../../emulator/describe-statistics";
+import { Machine } from "../../emulator/machine";
+import type { HandlerCount, MachineStatistics } from "../../emulator/machine-types";
+import { prepare, type BenchSettings } from "./bench";
+import { BEGIN, DONE, END, MarkerReader } from "./markers";
+
+/** Boots each guest in ours, within this process, and reports each phase's statistics. */
+export async function profile(settings: BenchSettings): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "hypertab-profile-"));
+  try {
+    for (const guest of settings.guests) {
+      const files = await prepare(guest, folder, settings);
+      const machine = await Machine.create({
+        core: await loadCore(),
+        boot: {
+          kernel: readFileSync(files.kernel),
+          initrd: readFileSync(files.initrd),
+          commandLine: files.commandLine,
+        },
+        memoryMiB: settings.memoryMiB,
+        time: "real",
+      });
+      await runPhases(machine, settings.report);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runPhases(machine: Machine, report: (line: string) => void): Promise<void> {
+  const reader = new MarkerReader();
+  const decoder = new TextDecoder("latin1");
+  let begin = { ms: performance.now(), statistics: machine.statistics() };
+  const through = new Promise<void>((resolve) => {
+    machine.on("serial", (bytes) => {
+      for (const { kind, phase } of reader.feed(decoder.decode(bytes))) {
+        const now = { ms: performance.now(), statistics: machine.statistics() };
+        if (kind === DONE && phase === "all") resolve();
+        else if (kind === BEGIN) begin = now;
+        else if (kind === END || kind === DONE) {
+          const seconds = (now.ms - begin.ms) / 1000;
+          const spent = difference(now.statistics, begin.statistics);
+          report(
+            `phase ${phase}: ${seconds.toFixed(2)} s, ${(spent.instructions / seconds / 1e6).toFixed(0)} million/s`,
+          );
+          for (const [name, value] of describeStatistics(spent)) report(`  ${name.padEnd(18)} ${value}`);
+        }
+      }
+    });
+  });
+  await machine.start();
+  await Promise.race([through, machine.stopped]);
+  await machine.turnOff();
+}
+
+/** Counter by counter; what is no counter (regionsAlive) is as it is now. */
+function difference(now: MachineStatistics, before: MachineStatistics): MachineStatistics {
+  const numbers: Record<string, number> = {};
+  for (const [key, value] of Object.entries(now)) {
+    if (typeof value !== "number") continue;
+    numbers[key] = key === "regionsAlive" ? value : value - (before[key as keyof MachineStatistics] as number);
+  }
+  const exits = Object.fromEntries(
+    Object.entries(now.exits).map(([cause, count]) => [cause, count - before.exits[cause as keyof typeof now.exits]]),
+  );
+  return {
+    ...now,
+    ...numbers,
+    exits: exits as unknown as MachineStatistics["exits"],
+    handlers: handlersSince(now, before),
+  };
+}
+
+function handlersSince(now: MachineStatistics, before: MachineStatistics): HandlerCount[] {
+  const earlier = new Map(before.handlers.map(({ opcode, count }) => [opcode, count]));
+  return now.handlers
+    .map(({ opcode, count }) => ({ opcode, count: count - (earlier.get(opcode) ?? 0) }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count);
+}

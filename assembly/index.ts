@@ -10,6 +10,8 @@ import { resetProcessor } from "./system/reset";
 export { run } from "./run";
 export { invalidateCode } from "./decode/blocks";
 export { updateMode } from "./system/mode";
+export { emitChain } from "./translate/chain";
+export { mayChain } from "./translate/guard";
 export { emitQueued, emittedFunctions, installed } from "./translate/translator";
 // For translated code (emulator/cpu/translations.ts).
 export {

@@ -8,16 +8,17 @@ import {
   FLAG_RESULT,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
+  LEAVE_CAUSE,
+  LEAVE_MODE,
   PENDING_B,
   PENDING_KIND,
   REGS,
-  REGION_BASE,
   RIP,
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
 import { KIND_RAW } from "./support";
-import { FUNCTION_STORE_FLAGS } from "./module";
+import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS } from "./module";
 import {
   BR,
   CATCH_ALL,
@@ -32,6 +33,8 @@ import {
   I64_SUB,
   IF,
   RETHROW,
+  RETURN,
+  RETURN_CALL,
   TYPE_VOID,
   access,
   byte,
@@ -44,27 +47,27 @@ import {
   unsigned,
 } from "./wasm";
 
-// Locals. 0 is the parameter: which block to begin with.
+// Locals. 0 and 1 are the parameters: which block to begin with, and the region's base, of which all places in the code
+// are a constant away: CODE_BASE of its root block's page.
 export const LOCAL_BLOCK: u32 = 0;
+export const LOCAL_BASE: u32 = 1;
 /** RAX..R15: i64. */
-export const LOCAL_REGISTER: u32 = 1;
+export const LOCAL_REGISTER: u32 = 2;
 /** Pending flags: operands and result, i64. */
-export const LOCAL_FLAG_A: u32 = 17;
-export const LOCAL_FLAG_B: u32 = 18;
-export const LOCAL_FLAG_RESULT: u32 = 19;
+export const LOCAL_FLAG_A: u32 = 18;
+export const LOCAL_FLAG_B: u32 = 19;
+export const LOCAL_FLAG_RESULT: u32 = 20;
 /** Instructions that may still run, and the limit that they were counted from. */
-export const LOCAL_LEFT: u32 = 20;
-export const LOCAL_LIMIT: u32 = 21;
+export const LOCAL_LEFT: u32 = 21;
+export const LOCAL_LIMIT: u32 = 22;
 /** Operands of the instruction: i64. */
-export const LOCAL_A: u32 = 22;
-export const LOCAL_B: u32 = 23;
-export const LOCAL_RESULT: u32 = 24;
-export const LOCAL_ADDRESS: u32 = 25;
-/** REGION_BASE: all places in the code are this and a constant. */
-export const LOCAL_BASE: u32 = 26;
+export const LOCAL_A: u32 = 23;
+export const LOCAL_B: u32 = 24;
+export const LOCAL_RESULT: u32 = 25;
+export const LOCAL_ADDRESS: u32 = 26;
 /** RIP on the way out. */
 export const LOCAL_RIP: u32 = 27;
-export const LOCALS_I64: u32 = 27;
+export const LOCALS_I64: u32 = 26;
 /** Kind of the pending flags (translate/support.ts). */
 export const LOCAL_FLAG_KIND: u32 = 28;
 export const LOCAL_TLB: u32 = 29;
@@ -75,7 +78,9 @@ export const LOCAL_IN_MEMORY: u32 = 31;
 export const LOCAL_ATTENTION: u32 = 32;
 /** Where a read-modify-write writes, 0 if by the slow path. */
 export const LOCAL_POINTER: u32 = 33;
-export const LOCALS_I32: u32 = 6;
+/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. */
+export const LOCAL_STOP: u32 = 34;
+export const LOCALS_I32: u32 = 7;
 
 /** Registers that the region reads or writes, and that it writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
@@ -148,11 +153,16 @@ function blockStartCount(): void {
   byte(I64_SUB);
 }
 
-/** Pushes the arguments that tell the core which instruction runs: op, block, count. */
+/** Pushes the arguments that tell the core which instruction runs: op, block, count, CODE_BASE. */
 export function pushPlace(): void {
   i32Const(currentOp);
   i32Const(blockOps);
   blockStartCount();
+  localGet(LOCAL_BASE);
+  if (blockDelta != 0) {
+    i64Const(blockDelta);
+    byte(I64_ADD);
+  }
 }
 
 function loadRegisters(): void {
@@ -237,13 +247,10 @@ export function prologue(): void {
   access(I64_LOAD, INSTRUCTION_COUNT);
   byte(I64_SUB);
   localSet(LOCAL_LEFT);
-  i32Const(0);
-  access(I64_LOAD, REGION_BASE);
-  localSet(LOCAL_BASE);
   loadTlbSet();
 }
 
-/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
+/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
 export function epilogue(): void {
   storeRegisters();
   leaveFlagsPending();
@@ -259,6 +266,17 @@ export function epilogue(): void {
   i32Const(0);
   i64Const(0);
   access(I64_STORE, CURRENT_OP);
+  localGet(LOCAL_STOP);
+  byte(IF);
+  byte(TYPE_VOID);
+  i32Const(0);
+  localGet(LOCAL_STOP);
+  access(I32_STORE, LEAVE_CAUSE);
+  byte(RETURN);
+  byte(END);
+  localGet(LOCAL_RIP);
+  byte(RETURN_CALL);
+  unsigned(FUNCTION_CHAIN);
 }
 
 /** When the slow path or a handler faults: the locals, unless memory is ahead of them; the count is there already. */
@@ -321,15 +339,37 @@ export function pushRip(offset: i64): void {
   }
 }
 
-/** Leaves the region for an offset from its base, with `unrun` instructions of the block not run. */
-export function exitTo(offset: i64, unrun: u32): void {
+/** The way out that is taken now leads to the run loop, for a LEAVE_*. */
+export function stopFor(cause: u32): void {
+  i32Const(cause);
+  localSet(LOCAL_STOP);
+}
+
+/** Leaves the region for an offset from its base, to the run loop, with `unrun` instructions of the block not run. */
+export function stopAt(offset: i64, unrun: u32, cause: u32): void {
+  stopFor(cause);
   if (unrun != 0) {
     localGet(LOCAL_LEFT);
     i64Const(unrun);
     byte(I64_ADD);
     localSet(LOCAL_LEFT);
   }
+  exitTo(offset);
+}
+
+/** Leaves the region for an offset from its base. */
+export function exitTo(offset: i64): void {
   pushRip(offset);
   localSet(LOCAL_RIP);
   branchToExit();
+}
+
+/** After a handler that may have changed what the run loop looks at: only if it did not, the jump cache may be asked. */
+export function stopIfModeChanged(): void {
+  call(FUNCTION_MAY_CHAIN);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  stopFor(LEAVE_MODE);
+  byte(END);
 }

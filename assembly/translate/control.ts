@@ -2,7 +2,7 @@
 // leaves it with RIP set, for the run loop to find the next one.
 
 import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
-import { RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { LEAVE_ATTENTION, RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
@@ -22,6 +22,8 @@ import {
   nextOffset,
   pushPlace,
   pushRip,
+  stopAt,
+  stopFor,
 } from "./context";
 import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
@@ -141,7 +143,7 @@ export function emitLeave(op: u32): bool {
 export function goTo(offset: i64): void {
   const block = blockAt(offset);
   if (block < 0) {
-    exitTo(offset, 0);
+    exitTo(offset);
     return;
   }
   if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
@@ -180,7 +182,7 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   byte(TYPE_VOID);
   enterLabel();
   if (jump) leaveByJump(offset);
-  else exitTo(offset, 0);
+  else exitTo(offset);
   leaveLabel();
   byte(END);
 }
@@ -199,7 +201,7 @@ function jumpTo(offset: i64): void {
 
 function leaveByJump(offset: i64): void {
   if (!mayNotBeCanonical(offset)) {
-    exitTo(offset, 0);
+    exitTo(offset);
     return;
   }
   pushRip(offset);
@@ -215,8 +217,18 @@ function leaveOnAttention(offset: i64): void {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  exitTo(offset, 0);
+  stopAt(offset, 0, LEAVE_ATTENTION);
   leaveLabel();
+  byte(END);
+}
+
+/** As leaveOnAttention(), to LOCAL_RIP. */
+function stopOnAttention(): void {
+  if (!needsAttention) return;
+  localGet(LOCAL_ATTENTION);
+  byte(IF);
+  byte(TYPE_VOID);
+  stopFor(LEAVE_ATTENTION);
   byte(END);
 }
 
@@ -294,6 +306,7 @@ export function emitReturn(op: u32): bool {
     byte(IF);
     byte(TYPE_VOID);
     enterLabel();
+    stopFor(LEAVE_ATTENTION);
     branchToExit();
     leaveLabel();
     byte(END);
@@ -331,6 +344,7 @@ export function emitIndirect(op: u32): bool {
     localSet(LOCAL_A);
     pushA();
   }
+  stopOnAttention();
   branchToExit();
   return true;
 }

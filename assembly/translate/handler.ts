@@ -1,7 +1,7 @@
 // An instruction that translated code leaves to the interpreter's handler: all state goes to memory, the handler runs
 // as it would in the run loop, and the registers come back.
 
-import { BLOCK_LIMIT, RIP } from "../state";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, RIP } from "../state";
 import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
   LOCAL_RIP,
@@ -9,11 +9,12 @@ import {
   branchToExit,
   currentIndex,
   enterLabel,
-  exitTo,
   fromMemory,
   leaveLabel,
   nextOffset,
   pushPlace,
+  stopAt,
+  stopIfModeChanged,
   toMemory,
 } from "./context";
 import { FUNCTION_HANDLER } from "./module";
@@ -41,6 +42,7 @@ export function emitHandler(op: u32): void {
     i32Const(0);
     access(I64_LOAD, RIP);
     localSet(LOCAL_RIP);
+    stopIfModeChanged();
     branchToExit();
     return;
   }
@@ -50,7 +52,7 @@ export function emitHandler(op: u32): void {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  exitTo(nextOffset(op), blockCount - currentIndex - 1);
+  stopAt(nextOffset(op), blockCount - currentIndex - 1, LEAVE_ATTENTION);
   leaveLabel();
   byte(END);
 }

@@ -15,8 +15,10 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function: (i32) -> (). */
-const TYPE_ENTRY: u32 = 0;
+/** Type of a translated function: entry (i32), base (i64) -> (). */
+export const TYPE_ENTRY: u32 = 0;
+/** Of the function that goes to the next: RIP (i64) -> (). */
+const TYPE_CHAIN: u32 = 4;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
@@ -29,7 +31,9 @@ export const FUNCTION_CONDITION: u32 = 18;
 export const FUNCTION_MULTIPLY_HIGH: u32 = 19;
 export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 20;
 export const FUNCTION_BAD_TARGET: u32 = 21;
-const IMPORTED_FUNCTIONS: u32 = 22;
+export const FUNCTION_MAY_CHAIN: u32 = 22;
+export const FUNCTION_CHAIN: u32 = 23;
+const IMPORTED_FUNCTIONS: u32 = 24;
 
 const SECTION_TYPE: u32 = 1;
 const SECTION_IMPORT: u32 = 2;
@@ -57,16 +61,17 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(8);
+  unsigned(9);
   // Bit i of the first argument: parameter i is an i64.
-  type(0, 1, 0);
-  type(0b100, 3, 0);
-  type(0b1001, 4, TYPE_I64);
-  type(0b10011, 5, 0);
+  type(0b10, 2, 0);
+  type(0b1100, 4, 0);
+  type(0b11001, 5, TYPE_I64);
+  type(0b110011, 6, 0);
   type(0b1, 1, 0);
   type(0b1110, 4, 0);
   type(0b01110, 5, TYPE_I32);
   type(0b11, 2, TYPE_I64);
+  type(0, 0, TYPE_I32);
   endSection();
 }
 
@@ -89,15 +94,20 @@ function importFunction(index: u32, typeIndex: u32): void {
   unsigned(typeIndex);
 }
 
-function imports(): void {
-  beginSection(SECTION_IMPORT);
-  unsigned(1 + IMPORTED_FUNCTIONS);
-  // "M": the memory. The table is not imported: an instance that does costs its whole length to make.
+/** "M": the memory. */
+function importMemory(): void {
   name(MODULE);
   name(0x4d);
   byte(2);
   byte(0);
   unsigned(0);
+}
+
+/** The table is not imported: an instance that does costs its whole length to make. */
+function imports(): void {
+  beginSection(SECTION_IMPORT);
+  unsigned(1 + IMPORTED_FUNCTIONS);
+  importMemory();
   importFunction(FUNCTION_HANDLER, 1);
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_READ + i, 2);
   for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_WRITE + i, 3);
@@ -108,29 +118,57 @@ function imports(): void {
   importFunction(FUNCTION_MULTIPLY_HIGH, 7);
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 7);
   importFunction(FUNCTION_BAD_TARGET, 1);
+  importFunction(FUNCTION_MAY_CHAIN, 8);
+  importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }
 
 /** Bodies are written to `address` first: only then is known how many there are. */
 export function beginBodies(address: u32): void { seek(address); }
 
-/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
-export function beginModule(address: u32, count: u32): void {
+function header(address: u32): void {
   seek(address);
   store<u64>(position, 0x000000016d736100);
   seek(position + 8);
   types();
+}
+
+/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
+export function beginModule(address: u32, count: u32): void {
+  header(address);
   imports();
+  functions(count, TYPE_ENTRY, IMPORTED_FUNCTIONS);
+}
+
+/** As beginModule(), for the one function of chain.ts: it needs the table and nothing else of the core's. */
+export function beginChainModule(address: u32): void {
+  header(address);
+  beginSection(SECTION_IMPORT);
+  unsigned(2);
+  importMemory();
+  // "T": a table of functions, of any length.
+  name(MODULE);
+  name(0x54);
+  byte(1);
+  byte(0x70);
+  byte(0);
+  unsigned(0);
+  endSection();
+  functions(1, TYPE_CHAIN, 0);
+}
+
+/** Declares and exports functions of one type, whose indices begin with `first`. */
+function functions(count: u32, typeIndex: u32, first: u32): void {
   beginSection(SECTION_FUNCTION);
   unsigned(count);
-  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
+  for (let i: u32 = 0; i < count; i++) unsigned(typeIndex);
   endSection();
   beginSection(SECTION_EXPORT);
   unsigned(count);
   for (let i: u32 = 0; i < count; i++) {
     name(0x30 + i);
     byte(0);
-    unsigned(IMPORTED_FUNCTIONS + i);
+    unsigned(first + i);
   }
   endSection();
   byte(SECTION_CODE);
@@ -138,7 +176,7 @@ export function beginModule(address: u32, count: u32): void {
   unsigned(count);
 }
 
-/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameter. */
+/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters. */
 export function beginBody(i64s: u32, i32s: u32): void {
   bodySize = reserve();
   unsigned(2);

@@ -4,7 +4,7 @@
 // the order of their addresses; control falls from one to the next, branches forward directly, and back through the
 // dispatch loop at the top, which is also how the function is entered at any of them.
 
-import { CODE_BASE, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { LEAVE_ATTENTION, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
 import { OP_CODE, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
@@ -13,7 +13,6 @@ import {
   LOCALS_I32,
   LOCALS_I64,
   LOCAL_ATTENTION,
-  LOCAL_BASE,
   LOCAL_BLOCK,
   LOCAL_LEFT,
   beginBlock,
@@ -30,6 +29,8 @@ import {
   needsAttention,
   nextOffset,
   prologue,
+  stopAt,
+  stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
 import { emitInstruction } from "./instructions";
@@ -39,15 +40,12 @@ import {
   BR,
   BR_TABLE,
   END,
-  I64_ADD,
   I64_LT_U,
-  I64_STORE,
   I64_SUB,
   IF,
   LOOP,
   TRY,
   TYPE_VOID,
-  access,
   byte,
   i32Const,
   i64Const,
@@ -79,8 +77,6 @@ let warm: u32 = 0;
 let inlining: bool = false;
 /** Linear address of the region's base while it is collected. */
 let base: u64 = 0;
-/** True if the blocks lie on more than one page. */
-let severalPages: bool = false;
 const returns = memory.data(6 * 4);
 let returnCount: u32 = 0;
 /** The block being emitted. */
@@ -162,10 +158,8 @@ export function recallRegion(from: u32, fromOffsets: u32, length: u32): void {
   memory.copy(offsets, fromOffsets, length << 2);
   count = length;
   mode = load<u32>(regionBlock(0), BLOCK_MODE);
-  severalPages = false;
   returnCount = 0;
   for (let i: u32 = 0; i < count; i++) {
-    if (blockPageDelta(i) != blockPageDelta(0)) severalPages = true;
     const op = lastOp(regionBlock(i));
     const code: u32 = load<u16>(op, OP_CODE);
     if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
@@ -221,14 +215,6 @@ function emitBlock(index: u32): void {
   const start: i64 = regionOffset(index);
   current = index;
   beginBlock(first, ops, blockPageDelta(index), count - 1 - index);
-  if (severalPages) {
-    // Faults find their RIP by the page that the block lies in.
-    i32Const(0);
-    localGet(LOCAL_BASE);
-    i64Const(blockPageDelta(index));
-    byte(I64_ADD);
-    access(I64_STORE, CODE_BASE);
-  }
   // All of the block, or none: a limit within it is the interpreter's to keep.
   localGet(LOCAL_LEFT);
   i64Const(ops);
@@ -236,7 +222,7 @@ function emitBlock(index: u32): void {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  exitTo(start, 0);
+  stopAt(start, 0, LEAVE_LIMIT);
   leaveLabel();
   byte(END);
   localGet(LOCAL_LEFT);
@@ -254,14 +240,16 @@ function emitBlock(index: u32): void {
       byte(IF);
       byte(TYPE_VOID);
       enterLabel();
-      exitTo(nextOffset(op), blockCount - currentIndex - 1);
+      stopAt(nextOffset(op), blockCount - currentIndex - 1, LEAVE_ATTENTION);
       leaveLabel();
       byte(END);
     }
   }
   // The block ended because it was long, at its page's end, or by an instruction after which the run loop must look up.
-  if (endsBlock(lastOp(block))) exitTo(nextOffset(lastOp(block)), 0);
-  else goTo(nextOffset(lastOp(block)));
+  if (endsBlock(lastOp(block))) {
+    stopIfModeChanged();
+    exitTo(nextOffset(lastOp(block)));
+  } else goTo(nextOffset(lastOp(block)));
 }
 
 function emitBody(): void {

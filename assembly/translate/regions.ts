@@ -3,6 +3,7 @@
 
 import { PAGE_REGIONS, PAGE_REGIONS_ENTRIES, REGION_RECORDS, REGION_RECORDS_END } from "../state";
 import { BLOCK_DELTA, BLOCK_HEAT, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
+import { flushJumps } from "./jump-cache";
 import { regionBlock, regionBlockCount, regionOffset } from "./region";
 
 /** u32, number of blocks; their addresses follow the header, then their offsets (i32). */
@@ -99,6 +100,7 @@ export function endRegionsOf(page: u32): void {
 }
 
 function kill(record: u32): void {
+  flushJumps();
   store<u32>(record, 1, RECORD_DEAD);
   const functionIndex = load<u32>(record, RECORD_FUNCTION);
   for (let i: u32 = 0; i < recordCount(record); i++) {
@@ -112,6 +114,7 @@ function kill(record: u32): void {
 
 /** Forgets every region; the blocks are gone. */
 export function forgetRegions(): void {
+  flushJumps();
   memory.fill(PAGE_REGIONS, 0, PAGE_REGIONS_ENTRIES << 2);
   end = REGION_RECORDS;
 }

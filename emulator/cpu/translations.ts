@@ -24,6 +24,7 @@ const SUPPORT = [
   "multiplyHigh",
   "multiplyHighSigned",
   "badTarget",
+  "mayChain",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);
@@ -32,6 +33,7 @@ const FIRST_EXPORT = "0".charCodeAt(0);
 const GROWTH = 256;
 
 interface TranslatorExports {
+  emitChain(): number;
   emitQueued(): number;
   emittedFunctions(): number;
   installed(first: number): void;
@@ -65,6 +67,9 @@ export class Translations {
       support[String.fromCharCode(FIRST_NAME + index)] = core[name] as WebAssembly.ImportValue;
     });
     this.imports = { c: support };
+    const chain = new WebAssembly.Module(this.bytes.slice(EMITTER, EMITTER + this.core.emitChain()));
+    const { exports } = new WebAssembly.Instance(chain, { c: { M: this.memory, T: this.table } });
+    support[String.fromCharCode(FIRST_NAME + SUPPORT.length)] = exports["0"] as WebAssembly.ImportValue;
   }
 
   /** Compiles the module at `address` in the core's memory. @returns the index of its first function in the table */

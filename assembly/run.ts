@@ -22,6 +22,7 @@ import {
   INTERRUPT_PENDING,
   INTERRUPT_SHADOW,
   LEAVE_CAUSE,
+  LEAVE_HANDLER,
   MODE_64,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -141,6 +142,9 @@ export function run(): u32 {
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
   call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base);
+  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) runOne();
+  // Handlers that ran within left their place.
+  else store<u64>(CURRENT_OP, 0);
   countTranslated();
   const counter = STATISTIC_LEAVES + (load<u32>(LEAVE_CAUSE) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
@@ -182,6 +186,16 @@ function heatUp(block: u32, pageBase: u64): bool {
   }
   store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - start) / OP_SIZE));
   leave(op - OP_SIZE, mode);
+}
+
+/** Runs the handler of CURRENT_OP, which translated code left there with its block and the count up to that. */
+function runOne(): void {
+  settleFlags();
+  const op = load<u32>(CURRENT_OP);
+  const mode = load<u32>(CODE_MODE);
+  call_indirect(load<u32>(op, OP_HANDLER), op);
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - load<u32>(BLOCK_START)) / OP_SIZE + 1));
+  leave(op, mode);
 }
 
 /** After the last instruction that ran: RIP, unless it set RIP itself. */

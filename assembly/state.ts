@@ -222,7 +222,9 @@ export const LEAVE_LIMIT: u32 = 1;
 export const LEAVE_ATTENTION: u32 = 2;
 /** After a handler that jumped or changed the mode. */
 export const LEAVE_MODE: u32 = 3;
-export const LEAVES: u32 = 4;
+/** An instruction is left to its handler: memory that is not plain RAM, or a fault. */
+export const LEAVE_HANDLER: u32 = 4;
+export const LEAVES: u32 = 5;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */

@@ -15,7 +15,7 @@ import {
   JUMP_TAG,
   STATISTIC_CHAINED,
 } from "../state";
-import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule } from "./module";
+import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
 import {
   END,
   I32_ADD,
@@ -29,9 +29,7 @@ import {
   I64_SHR_U,
   I64_STORE,
   I64_XOR,
-  IF,
   RETURN_CALL_INDIRECT,
-  TYPE_VOID,
   access,
   byte,
   i32Const,
@@ -46,11 +44,10 @@ import {
 /** The parameter. */
 const LOCAL_RIP: u32 = 0;
 const LOCAL_CACHE_ENTRY: u32 = 1;
-const BODIES: u32 = EMITTER + 0x1000;
 
 /** Writes the module at EMITTER: one function, (i64 RIP) -> (). @returns its length in bytes */
 export function emitChain(): u32 {
-  beginBodies(BODIES);
+  beginBodies();
   beginBody(0, 1);
   localGet(LOCAL_RIP);
   localGet(LOCAL_RIP);
@@ -69,8 +66,7 @@ export function emitChain(): u32 {
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
   byte(I64_EQ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(true);
   i32Const(0);
   i32Const(0);
   access(I64_LOAD, STATISTIC_CHAINED);
@@ -90,5 +86,5 @@ export function emitChain(): u32 {
   endBody();
   const end = position;
   beginChainModule(EMITTER);
-  return endModule(EMITTER, BODIES, end);
+  return endModule(EMITTER, end);
 }

@@ -3,12 +3,12 @@
 // left or a handler runs.
 
 import {
-  CURRENT_OP,
   FLAG_CARRIES,
   FLAG_RESULT,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
   LEAVE_CAUSE,
+  LEAVE_HANDLER,
   LEAVE_MODE,
   PENDING_B,
   PENDING_KIND,
@@ -18,13 +18,15 @@ import {
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
 import { KIND_RAW } from "./support";
-import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS } from "./module";
+import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS, hintedIf } from "./module";
 import {
   BR,
+  BR_IF,
   CATCH_ALL,
   END,
   I32_EQZ,
   I32_LOAD,
+  I32_NE,
   I32_STORE,
   I64_ADD,
   I64_AND,
@@ -74,13 +76,11 @@ export const LOCAL_TLB: u32 = 29;
 export const LOCAL_ENTRY: u32 = 30;
 /** 1 while memory has the registers, not the locals. */
 export const LOCAL_IN_MEMORY: u32 = 31;
-/** 1 if the slow path was taken and asked the run loop to look up. */
-export const LOCAL_ATTENTION: u32 = 32;
-/** Where a read-modify-write writes, 0 if by the slow path. */
-export const LOCAL_POINTER: u32 = 33;
+/** Where a read-modify-write writes. */
+export const LOCAL_POINTER: u32 = 32;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. */
-export const LOCAL_STOP: u32 = 34;
-export const LOCALS_I32: u32 = 7;
+export const LOCAL_STOP: u32 = 33;
+export const LOCALS_I32: u32 = 6;
 
 /** Registers that the region reads or writes, and that it writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
@@ -98,14 +98,14 @@ export let currentOp: u32 = 0;
 export let currentIndex: u32 = 0;
 /** Labels between here and the dispatch loop's label. */
 export let depth: u32 = 0;
-/** True if the running instruction took a path that can set LOCAL_ATTENTION. */
-export let needsAttention: bool = false;
+/** True if the region calls what may fault while its locals are ahead of memory; the first pass finds out. */
+export let catches: bool = false;
+export function setCatches(): void { catches = true; }
 
 /** Static kind of the pending flags, or KIND_UNKNOWN. */
 export const KIND_UNKNOWN: u32 = 0xff;
 export let flagKind: u32 = KIND_UNKNOWN;
 export function setFlagKind(kind: u32): void { flagKind = kind; }
-export function setNeedsAttention(value: bool): void { needsAttention = value; }
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
@@ -113,6 +113,7 @@ export function beginRegion(mode64: bool, firstPass: bool): void {
   is64 = mode64;
   if (firstPass) {
     usedRegisters = 0;
+    catches = false;
     writtenRegisters = 0;
   }
 }
@@ -128,7 +129,6 @@ export function beginBlock(ops: u32, count: u32, delta: i64, labels: u32): void 
 export function beginInstruction(op: u32, index: u32): void {
   currentOp = op;
   currentIndex = index;
-  needsAttention = false;
 }
 
 /** Pushes register n, all 64 bits. */
@@ -250,10 +250,8 @@ export function prologue(): void {
   loadTlbSet();
 }
 
-/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
-export function epilogue(): void {
-  storeRegisters();
-  leaveFlagsPending();
+/** Stores RIP and the count. */
+function storePlace(): void {
   i32Const(0);
   localGet(LOCAL_RIP);
   access(I64_STORE, RIP);
@@ -262,18 +260,28 @@ export function epilogue(): void {
   localGet(LOCAL_LEFT);
   byte(I64_SUB);
   access(I64_STORE, INSTRUCTION_COUNT);
-  // CURRENT_OP and BLOCK_START.
-  i32Const(0);
-  i64Const(0);
-  access(I64_STORE, CURRENT_OP);
+}
+
+/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
+export function epilogue(): void {
+  storeRegisters();
+  leaveFlagsPending();
   localGet(LOCAL_STOP);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   i32Const(0);
   localGet(LOCAL_STOP);
   access(I32_STORE, LEAVE_CAUSE);
+  // The place is in memory already if the run loop is to run a handler.
+  localGet(LOCAL_STOP);
+  i32Const(LEAVE_HANDLER);
+  byte(I32_NE);
+  byte(IF);
+  byte(TYPE_VOID);
+  storePlace();
+  byte(END);
   byte(RETURN);
   byte(END);
+  storePlace();
   localGet(LOCAL_RIP);
   byte(RETURN_CALL);
   unsigned(FUNCTION_CHAIN);
@@ -320,9 +328,23 @@ export function fromMemory(): void {
 /** Branches to where every way out ends; LOCAL_RIP is set. */
 export function branchToExit(): void {
   byte(BR);
-  // Beyond the dispatch loop's label: the try, then the exit.
-  unsigned(depth + 2);
+  unsigned(handlerLabel() + 1);
 }
+
+/** Leaves the running instruction, of which nothing is done yet, to its handler; the place is noted. */
+export function branchToHandler(): void {
+  byte(BR);
+  unsigned(handlerLabel());
+}
+
+/** As branchToHandler(), if the i32 on the stack is not 0. */
+export function branchIfToHandler(): void {
+  byte(BR_IF);
+  unsigned(handlerLabel());
+}
+
+/** Beyond the dispatch loop's label and the try, if there is one; the exit's label follows. */
+function handlerLabel(): u32 { return depth + (catches ? 2 : 1); }
 
 /** Offset of the instruction after `op` from the region's base. */
 // @ts-ignore: decorator

@@ -2,11 +2,10 @@
 // leaves it with RIP set, for the run loop to find the next one.
 
 import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
-import { LEAVE_ATTENTION, RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
-  LOCAL_ATTENTION,
   LOCAL_B,
   LOCAL_BASE,
   LOCAL_ENTRY,
@@ -14,21 +13,19 @@ import {
   LOCAL_TLB,
   blockDelta,
   branchToExit,
+  branchToHandler,
   enterLabel,
   exitTo,
   is64,
   leaveLabel,
-  needsAttention,
   nextOffset,
   pushPlace,
   pushRip,
-  stopAt,
-  stopFor,
 } from "./context";
 import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { FUNCTION_BAD_TARGET } from "./module";
+import { FUNCTION_NOTE_PLACE, hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage, branchTo, returnPoint, returnPoints } from "./region";
 import {
   END,
@@ -178,8 +175,7 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   byte(I32_EQ);
   byte(I32_AND);
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
   if (jump) leaveByJump(offset);
   else exitTo(offset);
@@ -208,28 +204,6 @@ function leaveByJump(offset: i64): void {
   localSet(LOCAL_RIP);
   checkTarget();
   branchToExit();
-}
-
-/** If the slow path asked for attention: out, to `offset`. */
-function leaveOnAttention(offset: i64): void {
-  if (!needsAttention) return;
-  localGet(LOCAL_ATTENTION);
-  byte(IF);
-  byte(TYPE_VOID);
-  enterLabel();
-  stopAt(offset, 0, LEAVE_ATTENTION);
-  leaveLabel();
-  byte(END);
-}
-
-/** As leaveOnAttention(), to LOCAL_RIP. */
-function stopOnAttention(): void {
-  if (!needsAttention) return;
-  localGet(LOCAL_ATTENTION);
-  byte(IF);
-  byte(TYPE_VOID);
-  stopFor(LEAVE_ATTENTION);
-  byte(END);
 }
 
 /** 70..7F, 0F 80..8F. */
@@ -264,7 +238,6 @@ export function emitCall(op: u32): bool {
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
-  leaveOnAttention(targetOffset(op));
   goTo(targetOffset(op));
   return true;
 }
@@ -280,15 +253,17 @@ function pushIsCanonical(): void {
   byte(I64_EQ);
 }
 
-/** Raises the fault of a jump if LOCAL_RIP is no place to go. What led there has been read, and is not read again. */
+/** Leaves the instruction to its handler, which raises the fault, if LOCAL_RIP is no place to go. */
 function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
+  enterLabel();
   pushPlace();
-  call(FUNCTION_BAD_TARGET);
+  call(FUNCTION_NOTE_PLACE);
+  branchToHandler();
+  leaveLabel();
   byte(END);
 }
 
@@ -301,16 +276,6 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  if (needsAttention) {
-    localGet(LOCAL_ATTENTION);
-    byte(IF);
-    byte(TYPE_VOID);
-    enterLabel();
-    stopFor(LEAVE_ATTENTION);
-    branchToExit();
-    leaveLabel();
-    byte(END);
-  }
   returnToCallers();
   branchToExit();
   return true;
@@ -344,7 +309,6 @@ export function emitIndirect(op: u32): bool {
     localSet(LOCAL_A);
     pushA();
   }
-  stopOnAttention();
   branchToExit();
   return true;
 }

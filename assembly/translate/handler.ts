@@ -17,14 +17,12 @@ import {
   stopIfModeChanged,
   toMemory,
 } from "./context";
-import { FUNCTION_HANDLER } from "./module";
+import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
   I32_EQZ,
   I32_LOAD,
   I64_LOAD,
-  IF,
-  TYPE_VOID,
   access,
   byte,
   call,
@@ -49,8 +47,7 @@ export function emitHandler(op: u32): void {
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
   stopAt(nextOffset(op), blockCount - currentIndex - 1, LEAVE_ATTENTION);
   leaveLabel();

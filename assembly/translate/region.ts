@@ -4,7 +4,7 @@
 // the order of their addresses; control falls from one to the next, branches forward directly, and back through the
 // dispatch loop at the top, which is also how the function is entered at any of them.
 
-import { LEAVE_ATTENTION, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { LEAVE_HANDLER, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
 import { OP_CODE, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
@@ -12,29 +12,27 @@ import { tlbEntry } from "../memory/tlb";
 import {
   LOCALS_I32,
   LOCALS_I64,
-  LOCAL_ATTENTION,
   LOCAL_BLOCK,
   LOCAL_LEFT,
   beginBlock,
   beginInstruction,
   beginRegion,
-  blockCount,
   catchFault,
-  currentIndex,
+  catches,
   depth,
   enterLabel,
   epilogue,
   exitTo,
   leaveLabel,
-  needsAttention,
   nextOffset,
   prologue,
   stopAt,
+  stopFor,
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
 import { emitInstruction } from "./instructions";
-import { beginBody, endBody } from "./module";
+import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
   BLOCK,
   BR,
@@ -42,7 +40,6 @@ import {
   END,
   I64_LT_U,
   I64_SUB,
-  IF,
   LOOP,
   TRY,
   TYPE_VOID,
@@ -51,8 +48,6 @@ import {
   i64Const,
   localGet,
   localSet,
-  position,
-  seek,
   unsigned,
 } from "./wasm";
 
@@ -219,8 +214,7 @@ function emitBlock(index: u32): void {
   localGet(LOCAL_LEFT);
   i64Const(ops);
   byte(I64_LT_U);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
   stopAt(start, 0, LEAVE_LIMIT);
   leaveLabel();
@@ -235,15 +229,6 @@ function emitBlock(index: u32): void {
     beginInstruction(op, i);
     const left = emitInstruction(op);
     if (left) return;
-    if (needsAttention) {
-      localGet(LOCAL_ATTENTION);
-      byte(IF);
-      byte(TYPE_VOID);
-      enterLabel();
-      stopAt(nextOffset(op), blockCount - currentIndex - 1, LEAVE_ATTENTION);
-      leaveLabel();
-      byte(END);
-    }
   }
   // The block ended because it was long, at its page's end, or by an instruction after which the run loop must look up.
   if (endsBlock(lastOp(block))) {
@@ -257,8 +242,12 @@ function emitBody(): void {
   prologue();
   byte(BLOCK);
   byte(TYPE_VOID);
-  byte(TRY);
+  byte(BLOCK);
   byte(TYPE_VOID);
+  if (catches) {
+    byte(TRY);
+    byte(TYPE_VOID);
+  }
   byte(LOOP);
   byte(TYPE_VOID);
   for (let i: u32 = 0; i < count; i++) {
@@ -274,8 +263,12 @@ function emitBody(): void {
     emitBlock(i);
   }
   byte(END);
-  catchFault();
+  if (catches) {
+    catchFault();
+    byte(END);
+  }
   byte(END);
+  stopFor(LEAVE_HANDLER);
   byte(END);
   epilogue();
   endBody();
@@ -283,11 +276,10 @@ function emitBody(): void {
 
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  const start = position;
   // The first pass finds out which registers are used; the second writes the code that needs to know.
   beginRegion(mode == MODE_64, true);
   emitBody();
-  seek(start);
+  discardBody();
   beginRegion(mode == MODE_64, false);
   emitBody();
 }

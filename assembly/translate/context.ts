@@ -96,8 +96,9 @@ export let blockCount: u32 = 0;
 export let blockDelta: i64 = 0;
 export let currentOp: u32 = 0;
 export let currentIndex: u32 = 0;
-/** Labels between here and the dispatch loop's label. */
+/** Labels open within the block's code, and those around it that give the region its shape (structure.ts). */
 export let depth: u32 = 0;
+let structureDepth: u32 = 0;
 /** True if the region calls what may fault while its locals are ahead of memory; the first pass finds out. */
 export let catches: bool = false;
 export function setCatches(): void { catches = true; }
@@ -106,6 +107,7 @@ export function setCatches(): void { catches = true; }
 export const KIND_UNKNOWN: u32 = 0xff;
 export let flagKind: u32 = KIND_UNKNOWN;
 export function setFlagKind(kind: u32): void { flagKind = kind; }
+export function setStructureDepth(labels: u32): void { structureDepth = labels; }
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
@@ -118,11 +120,11 @@ export function beginRegion(mode64: bool, firstPass: bool): void {
   }
 }
 
-export function beginBlock(ops: u32, count: u32, delta: i64, labels: u32): void {
+export function beginBlock(ops: u32, count: u32, delta: i64): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
-  depth = labels;
+  depth = 0;
   flagKind = KIND_UNKNOWN;
 }
 
@@ -343,8 +345,8 @@ export function branchIfToHandler(): void {
   unsigned(handlerLabel());
 }
 
-/** Beyond the dispatch loop's label and the try, if there is one; the exit's label follows. */
-function handlerLabel(): u32 { return depth + (catches ? 2 : 1); }
+/** Beyond the blocks' labels and the try, if there is one; the exit's label follows. */
+function handlerLabel(): u32 { return depth + structureDepth + u32(catches); }
 
 /** Offset of the instruction after `op` from the region's base. */
 // @ts-ignore: decorator

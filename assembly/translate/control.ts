@@ -26,7 +26,8 @@ import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
 import { FUNCTION_NOTE_PLACE, hintedIf } from "./module";
-import { blockAt, blockPageDelta, blockPhysicalPage, branchTo, returnPoint, returnPoints } from "./region";
+import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
+import { branchTo } from "./structure";
 import {
   END,
   I32_ADD,

@@ -1,25 +1,21 @@
 // Regions: the blocks that a hot block reaches by direct jumps and calls, compiled as one function. They may be of
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
-// at the TLB. Blocks stand in
-// the order of their addresses; control falls from one to the next, branches forward directly, and back through the
-// dispatch loop at the top, which is also how the function is entered at any of them.
+// at the TLB. Blocks stand in the order of their addresses.
 
 import { LEAVE_HANDLER, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
-import { OP_CODE, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
+import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
 import { tlbEntry } from "../memory/tlb";
 import {
   LOCALS_I32,
   LOCALS_I64,
-  LOCAL_BLOCK,
   LOCAL_LEFT,
   beginBlock,
   beginInstruction,
   beginRegion,
   catchFault,
   catches,
-  depth,
   enterLabel,
   epilogue,
   exitTo,
@@ -31,16 +27,14 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
+import { addEntry, beginBlockAt, collectBranches, emitStructure, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
   BLOCK,
-  BR,
-  BR_TABLE,
   END,
   I64_LT_U,
   I64_SUB,
-  LOOP,
   TRY,
   TYPE_VOID,
   byte,
@@ -74,8 +68,8 @@ let inlining: bool = false;
 let base: u64 = 0;
 const returns = memory.data(6 * 4);
 let returnCount: u32 = 0;
-/** The block being emitted. */
-let current: u32 = 0;
+/** Index of the block that the region was made for. */
+let root: u32 = 0;
 
 export function regionBlockCount(): u32 { return count; }
 export function regionBlock(index: u32): u32 { return load<u32>(blocks + (index << 2)); }
@@ -148,13 +142,15 @@ export function findRegion(block: u32, pageBase: u64, inline: bool): void {
 }
 
 /** Makes a region of blocks that findRegion() collected before. */
-export function recallRegion(from: u32, fromOffsets: u32, length: u32): void {
+export function recallRegion(rootBlock: u32, from: u32, fromOffsets: u32, length: u32): void {
+  root = 0;
   memory.copy(blocks, from, length << 2);
   memory.copy(offsets, fromOffsets, length << 2);
   count = length;
   mode = load<u32>(regionBlock(0), BLOCK_MODE);
   returnCount = 0;
   for (let i: u32 = 0; i < count; i++) {
+    if (regionBlock(i) == rootBlock) root = i;
     const op = lastOp(regionBlock(i));
     const code: u32 = load<u16>(op, OP_CODE);
     if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
@@ -181,35 +177,19 @@ function sort(): void {
   }
 }
 
-/** Branches to a block of the region. */
-export function branchTo(index: u32): void {
-  if (index > current) {
-    // Labels between: those inside the block's code, and those of the blocks up to the target.
-    const inner = depth - (count - 1 - current);
-    if (index == current + 1 && inner == 0) return;
-    byte(BR);
-    unsigned(inner + index - current - 1);
-    return;
-  }
-  i32Const(index);
-  localSet(LOCAL_BLOCK);
-  byte(BR);
-  unsigned(depth);
-}
-
 /** True for an instruction after which the run loop must look up. */
 function endsBlock(op: u32): bool {
   const attributes = load<u32>(attributesAddress(load<u16>(op, OP_CODE), u32(isRegister(op)), modrmReg(op)));
   return (attributes & ENDS) != 0;
 }
 
-function emitBlock(index: u32): void {
+export function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  current = index;
-  beginBlock(first, ops, blockPageDelta(index), count - 1 - index);
+  beginBlock(first, ops, blockPageDelta(index));
+  beginBlockAt(index);
   // All of the block, or none: a limit within it is the interpreter's to keep.
   localGet(LOCAL_LEFT);
   i64Const(ops);
@@ -248,21 +228,7 @@ function emitBody(): void {
     byte(TRY);
     byte(TYPE_VOID);
   }
-  byte(LOOP);
-  byte(TYPE_VOID);
-  for (let i: u32 = 0; i < count; i++) {
-    byte(BLOCK);
-    byte(TYPE_VOID);
-  }
-  localGet(LOCAL_BLOCK);
-  byte(BR_TABLE);
-  unsigned(count - 1);
-  for (let i: u32 = 0; i < count; i++) unsigned(i);
-  for (let i: u32 = 0; i < count; i++) {
-    byte(END);
-    emitBlock(i);
-  }
-  byte(END);
+  emitStructure();
   if (catches) {
     catchFault();
     byte(END);
@@ -274,12 +240,26 @@ function emitBody(): void {
   endBody();
 }
 
+/** Where control comes back to the region after the last instruction of a block, by way of others, is an entry. */
+function addResumption(index: u32): void {
+  const op = lastOp(regionBlock(index));
+  const code: u32 = load<u16>(op, OP_CODE);
+  const jumps = (load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0;
+  if ((jumps && isDirectBranch(code) && code != 0xe8) || (!jumps && !endsBlock(op))) return;
+  const next = blockAt(blockPageDelta(index) + <i64>load<u16>(op, OP_NEXT));
+  if (next >= 0) addEntry(next);
+}
+
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  // The first pass finds out which registers are used; the second writes the code that needs to know.
+  // The first pass finds out which registers are used, and where branches go; the second writes the code that needs
+  // to know.
   beginRegion(mode == MODE_64, true);
+  collectBranches(count);
   emitBody();
   discardBody();
+  for (let i: u32 = 0; i < count; i++) addResumption(i);
+  settleStructure(root);
   beginRegion(mode == MODE_64, false);
   emitBody();
 }

@@ -20,10 +20,12 @@ import {
   connect,
   forgetRegions,
   isDead,
+  noteEntries,
   recordBlocks,
   recordCount,
   recordOffsets,
   recordRegion,
+  recordRoot,
   recordsAreFull,
 } from "./regions";
 import { position } from "./wasm";
@@ -70,8 +72,9 @@ export function emitQueued(): u32 {
     const record = load<u32>(queue + (done << 2));
     done++;
     if (isDead(record)) continue;
-    recallRegion(recordBlocks(record), recordOffsets(record), recordCount(record));
+    recallRegion(recordRoot(record), recordBlocks(record), recordOffsets(record), recordCount(record));
     emitRegion();
+    noteEntries(record);
     store<u32>(batch + (functions << 2), record);
     functions++;
   }

@@ -46,6 +46,7 @@ export const I64_GT_U: u32 = 0x56;
 export const I64_LE_S: u32 = 0x57;
 export const I64_LE_U: u32 = 0x58;
 export const I32_ADD: u32 = 0x6a;
+export const I32_SUB: u32 = 0x6b;
 export const I32_AND: u32 = 0x71;
 export const I32_OR: u32 = 0x72;
 export const I32_XOR: u32 = 0x73;

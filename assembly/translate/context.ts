@@ -24,6 +24,7 @@ import {
   END,
   I32_EQZ,
   I32_LOAD,
+  I32_NE,
   I32_STORE,
   I64_ADD,
   I64_AND,
@@ -69,7 +70,7 @@ export const LOCALS_I64: u32 = 27;
 export const LOCAL_FLAG_KIND: u32 = 28;
 export const LOCAL_TLB: u32 = 29;
 export const LOCAL_ENTRY: u32 = 30;
-/** 1 while memory has the registers, not the locals. */
+/** What memory has and the locals have not, while a handler runs: IN_MEMORY_*. */
 export const LOCAL_IN_MEMORY: u32 = 31;
 /** 1 if the slow path was taken and asked the run loop to look up. */
 export const LOCAL_ATTENTION: u32 = 32;
@@ -77,9 +78,16 @@ export const LOCAL_ATTENTION: u32 = 32;
 export const LOCAL_POINTER: u32 = 33;
 export const LOCALS_I32: u32 = 6;
 
+export const IN_MEMORY_NOTHING: u32 = 0;
+export const IN_MEMORY_ALL: u32 = 1;
+/** The registers; the flags are pending in locals. */
+export const IN_MEMORY_REGISTERS: u32 = 2;
+
 /** Registers that the region reads or writes, and that it writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
 export let writtenRegisters: u32 = 0;
+
+export const ALL_REGISTERS: u32 = 0xffff;
 
 /** True in 64-bit mode, false in flat 32-bit mode. */
 export let is64: bool = false;
@@ -155,24 +163,27 @@ export function pushPlace(): void {
   blockStartCount();
 }
 
-function loadRegisters(): void {
+/** Takes registers of a set (bit n: register n), as far as the region uses them, from memory. */
+export function loadRegisters(set: u32): void {
   for (let n: u32 = 0; n < 16; n++) {
-    if ((usedRegisters & (1 << n)) == 0) continue;
+    if ((usedRegisters & set & (1 << n)) == 0) continue;
     i32Const(0);
     access(I64_LOAD, REGS + (n << 3));
     localSet(LOCAL_REGISTER + n);
   }
 }
 
-function storeRegisters(): void {
+/** Gives memory registers of a set, as far as the region writes them. */
+export function storeRegisters(set: u32): void {
   for (let n: u32 = 0; n < 16; n++) {
-    if ((writtenRegisters & (1 << n)) == 0) continue;
+    if ((writtenRegisters & set & (1 << n)) == 0) continue;
     i32Const(0);
     localGet(LOCAL_REGISTER + n);
     access(I64_STORE, REGS + (n << 3));
   }
 }
 
+/** Takes the flags from memory. */
 function loadFlags(): void {
   i32Const(0);
   access(I64_LOAD, FLAG_RESULT);
@@ -217,7 +228,8 @@ function leaveFlagsPending(): void {
   access(I64_STORE, FLAG_CARRIES);
 }
 
-function storePendingFlags(): void {
+/** Gives memory the flags, whatever their kind; they stay pending as they are. */
+export function storePendingFlags(): void {
   localGet(LOCAL_FLAG_KIND);
   localGet(LOCAL_FLAG_A);
   localGet(LOCAL_FLAG_B);
@@ -227,7 +239,7 @@ function storePendingFlags(): void {
 
 /** At the region's entry. */
 export function prologue(): void {
-  loadRegisters();
+  loadRegisters(ALL_REGISTERS);
   loadPendingFlags();
   i32Const(0);
   access(I64_LOAD, INSTRUCTION_LIMIT);
@@ -245,7 +257,7 @@ export function prologue(): void {
 
 /** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
 export function epilogue(): void {
-  storeRegisters();
+  storeRegisters(ALL_REGISTERS);
   leaveFlagsPending();
   i32Const(0);
   localGet(LOCAL_RIP);
@@ -268,19 +280,30 @@ export function catchFault(): void {
   byte(I32_EQZ);
   byte(IF);
   byte(TYPE_VOID);
-  storeRegisters();
+  storeRegisters(ALL_REGISTERS);
+  byte(END);
+  localGet(LOCAL_IN_MEMORY);
+  i32Const(IN_MEMORY_ALL);
+  byte(I32_NE);
+  byte(IF);
+  byte(TYPE_VOID);
   storePendingFlags();
   byte(END);
   byte(RETHROW);
   unsigned(0);
 }
 
-/** Before a handler: memory has all state, and knows the place. */
-export function toMemory(): void {
-  storeRegisters();
-  storePendingFlags();
-  i32Const(1);
+/** While a handler runs, a fault is to find these in memory, and not take them from the locals: IN_MEMORY_*. */
+export function setInMemory(what: u32): void {
+  i32Const(what);
   localSet(LOCAL_IN_MEMORY);
+}
+
+/** Before a handler: memory has all state. */
+export function toMemory(): void {
+  storeRegisters(ALL_REGISTERS);
+  storePendingFlags();
+  setInMemory(IN_MEMORY_ALL);
 }
 
 function loadTlbSet(): void {
@@ -291,11 +314,15 @@ function loadTlbSet(): void {
 
 /** After it. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
-  i32Const(0);
-  localSet(LOCAL_IN_MEMORY);
-  loadRegisters();
-  loadFlags();
+  setInMemory(IN_MEMORY_NOTHING);
+  loadRegisters(ALL_REGISTERS);
+  flagsFromMemory();
   loadTlbSet();
+}
+
+/** After a handler that set flags. */
+export function flagsFromMemory(): void {
+  loadFlags();
   flagKind = KIND_RAW;
 }
 

@@ -21,6 +21,7 @@ import {
   emitShift,
   emitTest,
 } from "./integer";
+import { emitLight } from "./light";
 import { emitMultiply } from "./multiply";
 import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 
@@ -31,7 +32,7 @@ export function emitInstruction(op: u32): bool {
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 

@@ -10,29 +10,17 @@ import { resetProcessor } from "./system/reset";
 export { run } from "./run";
 export { invalidateCode } from "./decode/blocks";
 export { updateMode } from "./system/mode";
+export { emitChain } from "./translate/chain";
+export { mayChain } from "./translate/guard";
 export { emitQueued, emittedFunctions, installed } from "./translate/translator";
 // For translated code (emulator/cpu/translations.ts).
 export {
   runHandler,
-  slowRead8,
-  slowRead16,
-  slowRead32,
-  slowRead64,
-  slowWrite8,
-  slowWrite16,
-  slowWrite32,
-  slowWrite64,
-  slowModify8,
-  slowModify16,
-  slowModify32,
-  slowModify64,
-  slowModified8,
-  slowModified16,
-  slowModified32,
-  slowModified64,
+  locateRead,
+  locateWrite,
   storeFlags,
   testCondition,
-  badTarget,
+  notePlace,
 } from "./translate/support";
 export { multiplyHighSigned } from "./execute/multiply";
 export { multiplyHigh } from "./execute/wide";

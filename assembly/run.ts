@@ -10,38 +10,29 @@ import {
   CODE_BASE,
   CODE_MODE,
   CURRENT_OP,
-  DS,
   EFLAGS,
-  ES,
   EXCEPTION_PENDING,
   EXIT_BUDGET,
   EXIT_HALT,
   EXIT_REQUEST,
   EXIT_SHUTDOWN,
-  FLAT_READ,
-  FLAT_WRITE,
   HALTED,
-  INLINE_THRESHOLD,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
   INTERRUPT_PENDING,
   INTERRUPT_SHADOW,
+  LEAVE_CAUSE,
+  LEAVE_HANDLER,
   MODE_64,
   NMI_BLOCKED,
   NMI_PENDING,
   PENDING_DEBUG,
-  REGION_BASE,
   RIP,
   SHADOW_SS,
-  SEGMENTS,
-  SEGMENT_BASE,
-  SEGMENT_FLAT,
-  SEGMENT_STRIDE,
   SINGLE_STEP,
-  SS,
-  STACK_SIZE,
   STATISTIC_EVICTIONS,
   STATISTIC_INTERRUPTS,
+  STATISTIC_LEAVES,
   STATISTIC_REGION_ENTRIES,
   STATISTIC_TRANSLATED_INSTRUCTIONS,
   STOP_REQUEST,
@@ -62,6 +53,9 @@ import { fetchPhysical, fetchSingle, isPlain } from "./decode/fetch";
 import { OP_EA, OP_EA_JUMPS, OP_HANDLER, OP_LENGTH, OP_NEXT, OP_SIZE } from "./decode/instruction";
 import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
+import { needsAttention } from "./system/attention";
+import { isFlat32 } from "./translate/guard";
+import { fillJump } from "./translate/jump-cache";
 import { settleFlags } from "./translate/support";
 import { ENTRY_BITS } from "./translate/regions";
 import { isFull, request } from "./translate/translator";
@@ -123,13 +117,9 @@ export function run(): u32 {
     const translation = load<u32>(block, BLOCK_TRANSLATION);
     if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       const pageBase = rip - (physical & 0xfff);
-      const heat = load<u32>(block, BLOCK_HEAT) + 1;
-      store<u32>(block, heat, BLOCK_HEAT);
-      if (heat == load<u32>(INLINE_THRESHOLD) && !isFull()) request(block, pageBase, true);
-      store<u64>(CODE_BASE, pageBase);
-      store<u64>(REGION_BASE, pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA));
-      // What it asked for may be there already, with a base of its own.
-      runTranslation(load<u32>(block, BLOCK_TRANSLATION), count);
+      const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
+      fillJump(rip, translation, base);
+      runTranslation(translation, base, count);
       continue;
     }
     settleFlags();
@@ -144,23 +134,20 @@ export function run(): u32 {
   }
 }
 
-/** True if attend() has something to look at. */
+/** Runs translated code, region after region, until it wants the run loop. `count` is INSTRUCTION_COUNT. */
 // @ts-ignore: decorator
-@inline function needsAttention(): bool {
-  // SINGLE_STEP and INTERRUPT_SHADOW, INTERRUPT_PENDING and NMI_PENDING, HALTED and STOP_REQUEST, PENDING_DEBUG.
-  return (
-    (load<u64>(SINGLE_STEP) | load<u64>(INTERRUPT_PENDING) | load<u64>(HALTED) | <u64>load<u32>(PENDING_DEBUG)) != 0
-  );
-}
-
-/** Runs translated code until it leaves its region. `count` is INSTRUCTION_COUNT. */
-// @ts-ignore: decorator
-@inline function runTranslation(translation: u32, count: u64): void {
+@inline function runTranslation(translation: u32, base: u64, count: u64): void {
   store<u32>(BLOCK_LIMIT, 0xffffffff);
+  store<u32>(LEAVE_CAUSE, 0);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
-  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1));
+  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base);
+  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) runOne();
+  // Handlers that ran within left their place.
+  else store<u64>(CURRENT_OP, 0);
   countTranslated();
+  const counter = STATISTIC_LEAVES + (load<u32>(LEAVE_CAUSE) << 3);
+  store<u64>(counter, load<u64>(counter) + 1);
 }
 
 /** Translated code has come back, or was left by a fault: what it retired goes to the statistics. */
@@ -185,17 +172,6 @@ function heatUp(block: u32, pageBase: u64): bool {
   return false;
 }
 
-/** True if translated 32-bit code may run: ES, SS and DS cover 4 GiB from 0, and the stack is 32 bits wide. */
-function isFlat32(): bool {
-  return isFlatSegment(ES) && isFlatSegment(SS) && isFlatSegment(DS) && load<u32>(STACK_SIZE) == 4;
-}
-
-// @ts-ignore: decorator
-@inline function isFlatSegment(segment: u32): bool {
-  const state = SEGMENTS + segment * SEGMENT_STRIDE;
-  return load<u32>(state, SEGMENT_FLAT) == (FLAT_READ | FLAT_WRITE) && load<u64>(state, SEGMENT_BASE) == 0;
-}
-
 /** Runs decoded instructions from `start` up to `end`, or to where a handler moved BLOCK_LIMIT. */
 // @ts-ignore: decorator
 @inline function runBlock(start: u32, end: u32, mode: u32): void {
@@ -210,6 +186,16 @@ function isFlat32(): bool {
   }
   store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - start) / OP_SIZE));
   leave(op - OP_SIZE, mode);
+}
+
+/** Runs the handler of CURRENT_OP, which translated code left there with its block and the count up to that. */
+function runOne(): void {
+  settleFlags();
+  const op = load<u32>(CURRENT_OP);
+  const mode = load<u32>(CODE_MODE);
+  call_indirect(load<u32>(op, OP_HANDLER), op);
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - load<u32>(BLOCK_START)) / OP_SIZE + 1));
+  leave(op, mode);
 }
 
 /** After the last instruction that ran: RIP, unless it set RIP itself. */

@@ -5,7 +5,7 @@
 //   0x00010000  AssemblyScript's static data (asc --memoryBase)
 //   0x00040000  decode tables
 //   0x00100000  TLB
-//   0x00180000  regions by page, counts of handlers
+//   0x00180000  regions by page, counts of handlers, jump cache
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
@@ -190,8 +190,10 @@ export const STATISTIC_INTERRUPTS: u32 = 0xaa8;
 export const PENDING_KIND: u32 = 0xab0;
 /** u64, the second operand. */
 export const PENDING_B: u32 = 0xab8;
-/** u64, what the region that is entered takes for its base: CODE_BASE of its root block's page. */
-export const REGION_BASE: u32 = 0xac0;
+/** u64, upper 16 bits: what RIP in the jump cache is marked with now. See translate/jump-cache.ts. */
+export const JUMP_KEY: u32 = 0xac0;
+/** u32, LEAVE_*: why translated code came back to the run loop. */
+export const LEAVE_CAUSE: u32 = 0xac8;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
@@ -208,6 +210,21 @@ export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;
 export const STATISTIC_REGION_ENTRIES: u32 = 0xb18;
 export const STATISTIC_TRANSLATED_INSTRUCTIONS: u32 = 0xb20;
 export const STATISTIC_EVICTIONS: u32 = 0xb28;
+/** u64, times that a region went to the next by the jump cache. */
+export const STATISTIC_CHAINED: u32 = 0xb38;
+/** u64 each, times that translated code came back to the run loop, by LEAVE_*. */
+export const STATISTIC_LEAVES: u32 = 0xb40;
+/** The jump cache does not know what is at RIP. */
+export const LEAVE_MISS: u32 = 0;
+/** The next block may not run whole before INSTRUCTION_LIMIT. */
+export const LEAVE_LIMIT: u32 = 1;
+/** An access to memory, or a handler, wants the run loop to look up: an interrupt, changed code, a breakpoint. */
+export const LEAVE_ATTENTION: u32 = 2;
+/** After a handler that jumped or changed the mode. */
+export const LEAVE_MODE: u32 = 3;
+/** An instruction is left to its handler: memory that is not plain RAM, or a fault. */
+export const LEAVE_HANDLER: u32 = 4;
+export const LEAVES: u32 = 5;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */
@@ -238,6 +255,17 @@ export const PAGE_REGIONS_ENTRIES: u32 = 0x1000;
 /** u64 for each opcode (map << 8 | opcode): times that translated code left it to the interpreter's handler. */
 export const HANDLER_COUNTS: u32 = 0x190000;
 export const HANDLER_COUNTS_ENTRIES: u32 = 0x400;
+/** The jump cache: what translated code is to run at a RIP. See translate/jump-cache.ts. */
+export const JUMP_CACHE: u32 = 0x1a0000;
+export const JUMP_CACHE_ENTRIES: u32 = 4096;
+export const JUMP_ENTRY_SIZE: u32 = 32;
+/** u64, RIP with the key of its time. */
+export const JUMP_TAG: u32 = 0;
+/** u64, the base of the region as it runs there. */
+export const JUMP_BASE: u32 = 8;
+/** u32, index in the table; u32, the function's entry. */
+export const JUMP_FUNCTION: u32 = 16;
+export const JUMP_ENTRY: u32 = 20;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -14,6 +14,7 @@ import {
   TLB_SET_SIZE,
   TLB_WRITE_TAG,
 } from "../state";
+import { flushJumps } from "../translate/jump-cache";
 
 /** A tag that no access matches: bit 0 is set, and tags are compared with page addresses. */
 export const TLB_INVALID: u64 = 1;
@@ -47,6 +48,7 @@ let filledCount: u32 = 0;
 
 /** Forgets everything, global entries too. */
 export function tlbFlushAll(): void {
+  flushJumps();
   const end = TLB + TLB_SETS * TLB_SET_SIZE;
   for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) clear(entry);
   memory.fill(largeRegions, 0, LARGE_REGIONS);
@@ -56,6 +58,7 @@ export function tlbFlushAll(): void {
 
 /** Forgets what is not global, as a load of CR3 does. */
 export function tlbFlush(): void {
+  flushJumps();
   if (filledCount > FILLED_MAX) {
     const end = TLB + TLB_SETS * TLB_SET_SIZE;
     for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) {
@@ -76,6 +79,7 @@ export function tlbInvalidate(address: u64): void {
     tlbFlushAll();
     return;
   }
+  flushJumps();
   for (let s: u32 = 0; s < TLB_SETS; s++) clear(tlbEntry(TLB + s * TLB_SET_SIZE, address));
   if (load<u8>(largeRegions + largeRegion(address)) == 0) return;
   const end = TLB + TLB_SETS * TLB_SET_SIZE;

@@ -29,6 +29,7 @@ import {
   TLB_SET,
   TLB_SET_SIZE,
 } from "../state";
+import { updateJumpKey } from "../translate/jump-cache";
 import { AC, TF, VM } from "../execute/flags";
 
 export const CR0_PE: u64 = 1;
@@ -90,6 +91,7 @@ export function updateMode(): void {
   // A CS that does not start at 0 and reach 4 GiB makes every fetch a matter of base and limit.
   const flat = mode == MODE_64 || (load<u64>(cs, SEGMENT_BASE) == 0 && load<u32>(cs, SEGMENT_LIMIT) == 0xffffffff);
   store<u32>(SINGLE_STEP, u32((eflags & TF) != 0 || !flat || hasCodeBreakpoint()));
+  updateJumpKey();
 }
 
 /** RAX to RDI: undefined above bit 31 once 64-bit mode was left (SDM volume 1, 3.4.1.1), and zero in this core, so that

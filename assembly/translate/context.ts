@@ -3,23 +3,25 @@
 // left or a handler runs.
 
 import {
-  CURRENT_OP,
   FLAG_CARRIES,
   FLAG_RESULT,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
+  LEAVE_CAUSE,
+  LEAVE_HANDLER,
+  LEAVE_MODE,
   PENDING_B,
   PENDING_KIND,
   REGS,
-  REGION_BASE,
   RIP,
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
 import { KIND_RAW } from "./support";
-import { FUNCTION_STORE_FLAGS } from "./module";
+import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS, hintedIf } from "./module";
 import {
   BR,
+  BR_IF,
   CATCH_ALL,
   END,
   I32_EQZ,
@@ -33,6 +35,8 @@ import {
   I64_SUB,
   IF,
   RETHROW,
+  RETURN,
+  RETURN_CALL,
   TYPE_VOID,
   access,
   byte,
@@ -45,43 +49,38 @@ import {
   unsigned,
 } from "./wasm";
 
-// Locals. 0 is the parameter: which block to begin with.
+// Locals. 0 and 1 are the parameters: which block to begin with, and the region's base, of which all places in the code
+// are a constant away: CODE_BASE of its root block's page.
 export const LOCAL_BLOCK: u32 = 0;
+export const LOCAL_BASE: u32 = 1;
 /** RAX..R15: i64. */
-export const LOCAL_REGISTER: u32 = 1;
+export const LOCAL_REGISTER: u32 = 2;
 /** Pending flags: operands and result, i64. */
-export const LOCAL_FLAG_A: u32 = 17;
-export const LOCAL_FLAG_B: u32 = 18;
-export const LOCAL_FLAG_RESULT: u32 = 19;
+export const LOCAL_FLAG_A: u32 = 18;
+export const LOCAL_FLAG_B: u32 = 19;
+export const LOCAL_FLAG_RESULT: u32 = 20;
 /** Instructions that may still run, and the limit that they were counted from. */
-export const LOCAL_LEFT: u32 = 20;
-export const LOCAL_LIMIT: u32 = 21;
+export const LOCAL_LEFT: u32 = 21;
+export const LOCAL_LIMIT: u32 = 22;
 /** Operands of the instruction: i64. */
-export const LOCAL_A: u32 = 22;
-export const LOCAL_B: u32 = 23;
-export const LOCAL_RESULT: u32 = 24;
-export const LOCAL_ADDRESS: u32 = 25;
-/** REGION_BASE: all places in the code are this and a constant. */
-export const LOCAL_BASE: u32 = 26;
+export const LOCAL_A: u32 = 23;
+export const LOCAL_B: u32 = 24;
+export const LOCAL_RESULT: u32 = 25;
+export const LOCAL_ADDRESS: u32 = 26;
 /** RIP on the way out. */
 export const LOCAL_RIP: u32 = 27;
-export const LOCALS_I64: u32 = 27;
+export const LOCALS_I64: u32 = 26;
 /** Kind of the pending flags (translate/support.ts). */
 export const LOCAL_FLAG_KIND: u32 = 28;
 export const LOCAL_TLB: u32 = 29;
 export const LOCAL_ENTRY: u32 = 30;
-/** What memory has and the locals have not, while a handler runs: IN_MEMORY_*. */
+/** 1 while memory has the registers and flags, not the locals. */
 export const LOCAL_IN_MEMORY: u32 = 31;
-/** 1 if the slow path was taken and asked the run loop to look up. */
-export const LOCAL_ATTENTION: u32 = 32;
-/** Where a read-modify-write writes, 0 if by the slow path. */
-export const LOCAL_POINTER: u32 = 33;
+/** Where a read-modify-write writes. */
+export const LOCAL_POINTER: u32 = 32;
+/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. */
+export const LOCAL_STOP: u32 = 33;
 export const LOCALS_I32: u32 = 6;
-
-export const IN_MEMORY_NOTHING: u32 = 0;
-export const IN_MEMORY_ALL: u32 = 1;
-/** The registers; the flags are pending in locals. */
-export const IN_MEMORY_REGISTERS: u32 = 2;
 
 /** Registers that the region reads or writes, and that it writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
@@ -99,16 +98,18 @@ export let blockCount: u32 = 0;
 export let blockDelta: i64 = 0;
 export let currentOp: u32 = 0;
 export let currentIndex: u32 = 0;
-/** Labels between here and the dispatch loop's label. */
+/** Labels open within the block's code, and those around it that give the region its shape (structure.ts). */
 export let depth: u32 = 0;
-/** True if the running instruction took a path that can set LOCAL_ATTENTION. */
-export let needsAttention: bool = false;
+let structureDepth: u32 = 0;
+/** True if the region calls what may fault while its locals are ahead of memory; the first pass finds out. */
+export let catches: bool = false;
+export function setCatches(): void { catches = true; }
 
 /** Static kind of the pending flags, or KIND_UNKNOWN. */
 export const KIND_UNKNOWN: u32 = 0xff;
 export let flagKind: u32 = KIND_UNKNOWN;
 export function setFlagKind(kind: u32): void { flagKind = kind; }
-export function setNeedsAttention(value: bool): void { needsAttention = value; }
+export function setStructureDepth(labels: u32): void { structureDepth = labels; }
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
@@ -116,22 +117,22 @@ export function beginRegion(mode64: bool, firstPass: bool): void {
   is64 = mode64;
   if (firstPass) {
     usedRegisters = 0;
+    catches = false;
     writtenRegisters = 0;
   }
 }
 
-export function beginBlock(ops: u32, count: u32, delta: i64, labels: u32): void {
+export function beginBlock(ops: u32, count: u32, delta: i64): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
-  depth = labels;
+  depth = 0;
   flagKind = KIND_UNKNOWN;
 }
 
 export function beginInstruction(op: u32, index: u32): void {
   currentOp = op;
   currentIndex = index;
-  needsAttention = false;
 }
 
 /** Pushes register n, all 64 bits. */
@@ -156,11 +157,16 @@ function blockStartCount(): void {
   byte(I64_SUB);
 }
 
-/** Pushes the arguments that tell the core which instruction runs: op, block, count. */
+/** Pushes the arguments that tell the core which instruction runs: op, block, count, CODE_BASE. */
 export function pushPlace(): void {
   i32Const(currentOp);
   i32Const(blockOps);
   blockStartCount();
+  localGet(LOCAL_BASE);
+  if (blockDelta != 0) {
+    i64Const(blockDelta);
+    byte(I64_ADD);
+  }
 }
 
 /** Takes registers of a set (bit n: register n), as far as the region uses them, from memory. */
@@ -206,14 +212,19 @@ function loadPendingFlags(): void {
   i32Const(0);
   access(I64_LOAD, PENDING_B);
   localSet(LOCAL_FLAG_B);
-  i32Const(0);
-  i32Const(KIND_RAW);
-  access(I32_STORE, PENDING_KIND);
+  takeFlagsBack();
   byte(END);
 }
 
+/** After leaveFlagsPending(), in a region again: what is in memory means nothing. */
+export function takeFlagsBack(): void {
+  i32Const(0);
+  i32Const(KIND_RAW);
+  access(I32_STORE, PENDING_KIND);
+}
+
 /** On the way out: left pending, for the next region, or for settleFlags(). */
-function leaveFlagsPending(): void {
+export function leaveFlagsPending(): void {
   i32Const(0);
   localGet(LOCAL_FLAG_RESULT);
   access(I64_STORE, FLAG_RESULT);
@@ -249,16 +260,11 @@ export function prologue(): void {
   access(I64_LOAD, INSTRUCTION_COUNT);
   byte(I64_SUB);
   localSet(LOCAL_LEFT);
-  i32Const(0);
-  access(I64_LOAD, REGION_BASE);
-  localSet(LOCAL_BASE);
   loadTlbSet();
 }
 
-/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP. */
-export function epilogue(): void {
-  storeRegisters(ALL_REGISTERS);
-  leaveFlagsPending();
+/** Stores RIP and the count. */
+function storePlace(): void {
   i32Const(0);
   localGet(LOCAL_RIP);
   access(I64_STORE, RIP);
@@ -267,10 +273,31 @@ export function epilogue(): void {
   localGet(LOCAL_LEFT);
   byte(I64_SUB);
   access(I64_STORE, INSTRUCTION_COUNT);
-  // CURRENT_OP and BLOCK_START.
+}
+
+/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
+export function epilogue(): void {
+  storeRegisters(ALL_REGISTERS);
+  leaveFlagsPending();
+  localGet(LOCAL_STOP);
+  hintedIf(false);
   i32Const(0);
-  i64Const(0);
-  access(I64_STORE, CURRENT_OP);
+  localGet(LOCAL_STOP);
+  access(I32_STORE, LEAVE_CAUSE);
+  // The place is in memory already if the run loop is to run a handler.
+  localGet(LOCAL_STOP);
+  i32Const(LEAVE_HANDLER);
+  byte(I32_NE);
+  byte(IF);
+  byte(TYPE_VOID);
+  storePlace();
+  byte(END);
+  byte(RETURN);
+  byte(END);
+  storePlace();
+  localGet(LOCAL_RIP);
+  byte(RETURN_CALL);
+  unsigned(FUNCTION_CHAIN);
 }
 
 /** When the slow path or a handler faults: the locals, unless memory is ahead of them; the count is there already. */
@@ -281,21 +308,15 @@ export function catchFault(): void {
   byte(IF);
   byte(TYPE_VOID);
   storeRegisters(ALL_REGISTERS);
-  byte(END);
-  localGet(LOCAL_IN_MEMORY);
-  i32Const(IN_MEMORY_ALL);
-  byte(I32_NE);
-  byte(IF);
-  byte(TYPE_VOID);
   storePendingFlags();
   byte(END);
   byte(RETHROW);
   unsigned(0);
 }
 
-/** While a handler runs, a fault is to find these in memory, and not take them from the locals: IN_MEMORY_*. */
-export function setInMemory(what: u32): void {
-  i32Const(what);
+/** Whether a fault finds all state in memory, and does not take it from the locals. */
+export function setInMemory(inMemory: bool): void {
+  i32Const(u32(inMemory));
   localSet(LOCAL_IN_MEMORY);
 }
 
@@ -303,7 +324,7 @@ export function setInMemory(what: u32): void {
 export function toMemory(): void {
   storeRegisters(ALL_REGISTERS);
   storePendingFlags();
-  setInMemory(IN_MEMORY_ALL);
+  setInMemory(true);
 }
 
 function loadTlbSet(): void {
@@ -314,7 +335,7 @@ function loadTlbSet(): void {
 
 /** After it. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
-  setInMemory(IN_MEMORY_NOTHING);
+  setInMemory(false);
   loadRegisters(ALL_REGISTERS);
   flagsFromMemory();
   loadTlbSet();
@@ -329,9 +350,23 @@ export function flagsFromMemory(): void {
 /** Branches to where every way out ends; LOCAL_RIP is set. */
 export function branchToExit(): void {
   byte(BR);
-  // Beyond the dispatch loop's label: the try, then the exit.
-  unsigned(depth + 2);
+  unsigned(handlerLabel() + 1);
 }
+
+/** Leaves the running instruction, of which nothing is done yet, to its handler; the place is noted. */
+export function branchToHandler(): void {
+  byte(BR);
+  unsigned(handlerLabel());
+}
+
+/** As branchToHandler(), if the i32 on the stack is not 0. */
+export function branchIfToHandler(): void {
+  byte(BR_IF);
+  unsigned(handlerLabel());
+}
+
+/** Beyond the blocks' labels and the try, if there is one; the exit's label follows. */
+function handlerLabel(): u32 { return depth + structureDepth + u32(catches); }
 
 /** Offset of the instruction after `op` from the region's base. */
 // @ts-ignore: decorator
@@ -348,15 +383,37 @@ export function pushRip(offset: i64): void {
   }
 }
 
-/** Leaves the region for an offset from its base, with `unrun` instructions of the block not run. */
-export function exitTo(offset: i64, unrun: u32): void {
+/** The way out that is taken now leads to the run loop, for a LEAVE_*. */
+export function stopFor(cause: u32): void {
+  i32Const(cause);
+  localSet(LOCAL_STOP);
+}
+
+/** Leaves the region for an offset from its base, to the run loop, with `unrun` instructions of the block not run. */
+export function stopAt(offset: i64, unrun: u32, cause: u32): void {
+  stopFor(cause);
   if (unrun != 0) {
     localGet(LOCAL_LEFT);
     i64Const(unrun);
     byte(I64_ADD);
     localSet(LOCAL_LEFT);
   }
+  exitTo(offset);
+}
+
+/** Leaves the region for an offset from its base. */
+export function exitTo(offset: i64): void {
   pushRip(offset);
   localSet(LOCAL_RIP);
   branchToExit();
+}
+
+/** After a handler that may have changed what the run loop looks at: only if it did not, the jump cache may be asked. */
+export function stopIfModeChanged(): void {
+  call(FUNCTION_MAY_CHAIN);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  stopFor(LEAVE_MODE);
+  byte(END);
 }

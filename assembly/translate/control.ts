@@ -7,7 +7,6 @@ import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
-  LOCAL_ATTENTION,
   LOCAL_B,
   LOCAL_BASE,
   LOCAL_ENTRY,
@@ -15,19 +14,20 @@ import {
   LOCAL_TLB,
   blockDelta,
   branchToExit,
+  branchToHandler,
   enterLabel,
   exitTo,
   is64,
   leaveLabel,
-  needsAttention,
   nextOffset,
   pushPlace,
   pushRip,
 } from "./context";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { FUNCTION_BAD_TARGET } from "./module";
-import { blockAt, blockPageDelta, blockPhysicalPage, branchTo, returnPoint, returnPoints } from "./region";
+import { FUNCTION_NOTE_PLACE, hintedIf } from "./module";
+import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
+import { branchTo } from "./structure";
 import {
   END,
   I32_ADD,
@@ -143,7 +143,7 @@ export function emitLeave(op: u32): bool {
 export function goTo(offset: i64): void {
   const block = blockAt(offset);
   if (block < 0) {
-    exitTo(offset, 0);
+    exitTo(offset);
     return;
   }
   if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
@@ -178,11 +178,10 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   byte(I32_EQ);
   byte(I32_AND);
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
   if (jump) leaveByJump(offset);
-  else exitTo(offset, 0);
+  else exitTo(offset);
   leaveLabel();
   byte(END);
 }
@@ -201,25 +200,13 @@ function jumpTo(offset: i64): void {
 
 function leaveByJump(offset: i64): void {
   if (!mayNotBeCanonical(offset)) {
-    exitTo(offset, 0);
+    exitTo(offset);
     return;
   }
   pushRip(offset);
   localSet(LOCAL_RIP);
   checkTarget();
   branchToExit();
-}
-
-/** If the slow path asked for attention: out, to `offset`. */
-export function leaveOnAttention(offset: i64): void {
-  if (!needsAttention) return;
-  localGet(LOCAL_ATTENTION);
-  byte(IF);
-  byte(TYPE_VOID);
-  enterLabel();
-  exitTo(offset, 0);
-  leaveLabel();
-  byte(END);
 }
 
 /** 70..7F, 0F 80..8F. */
@@ -288,7 +275,6 @@ export function emitCall(op: u32): bool {
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
-  leaveOnAttention(targetOffset(op));
   goTo(targetOffset(op));
   return true;
 }
@@ -304,15 +290,17 @@ function pushIsCanonical(): void {
   byte(I64_EQ);
 }
 
-/** Raises the fault of a jump if LOCAL_RIP is no place to go. What led there has been read, and is not read again. */
+/** Leaves the instruction to its handler, which raises the fault, if LOCAL_RIP is no place to go. */
 function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
+  enterLabel();
   pushPlace();
-  call(FUNCTION_BAD_TARGET);
+  call(FUNCTION_NOTE_PLACE);
+  branchToHandler();
+  leaveLabel();
   byte(END);
 }
 
@@ -325,15 +313,6 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  if (needsAttention) {
-    localGet(LOCAL_ATTENTION);
-    byte(IF);
-    byte(TYPE_VOID);
-    enterLabel();
-    branchToExit();
-    leaveLabel();
-    byte(END);
-  }
   returnToCallers();
   branchToExit();
   return true;

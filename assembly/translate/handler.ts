@@ -1,7 +1,7 @@
 // An instruction that translated code leaves to the interpreter's handler: state goes to memory, the handler runs as
 // it would in the run loop, and the registers come back. Of a handler about which more is known, only what it needs.
 
-import { BLOCK_LIMIT, REGS, RIP, ZERO_REG } from "../state";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP, ZERO_REG } from "../state";
 import { OP_EA, OP_EA_JUMPS, OP_INDEX, isRegister, rmAddress } from "../decode/instruction";
 import {
   LOCAL_RIP,
@@ -9,25 +9,25 @@ import {
   branchToExit,
   currentIndex,
   enterLabel,
-  exitTo,
   flagsFromMemory,
   fromMemory,
   leaveLabel,
   loadRegisters,
   nextOffset,
   pushPlace,
+  setCatches,
   storePendingFlags,
   storeRegisters,
+  stopAt,
+  stopIfModeChanged,
   toMemory,
 } from "./context";
-import { FUNCTION_HANDLER } from "./module";
+import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
   I32_EQZ,
   I32_LOAD,
   I64_LOAD,
-  IF,
-  TYPE_VOID,
   access,
   byte,
   call,
@@ -45,6 +45,7 @@ export function emitHandler(op: u32): void {
     i32Const(0);
     access(I64_LOAD, RIP);
     localSet(LOCAL_RIP);
+    stopIfModeChanged();
     branchToExit();
     return;
   }
@@ -63,6 +64,7 @@ export const LIGHT_SETS_FLAGS: u32 = 2;
  * the last thing that can fault, go on to the next instruction, and leave mode, privilege and paging as they are.
  */
 export function emitLightHandler(op: u32, reads: u32, writes: u32, flags: u32): void {
+  setCatches();
   storeRegisters(reads);
   if ((flags & LIGHT_READS_FLAGS) != 0) storePendingFlags();
   pushPlace();
@@ -86,10 +88,9 @@ function leaveIfAsked(op: u32): void {
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
-  exitTo(nextOffset(op), blockCount - currentIndex - 1);
+  stopAt(nextOffset(op), blockCount - currentIndex - 1, LEAVE_ATTENTION);
   leaveLabel();
   byte(END);
 }

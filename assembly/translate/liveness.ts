@@ -3,7 +3,7 @@
 
 import { OP_CODE, OP_SIZE, OP_WIDTH, immediate, isRegister, modrmReg } from "../decode/instruction";
 import { MODRM, TWO, attributesAddress } from "../decode/tables";
-import { blockCount, blockOps, currentIndex, currentOp, is64 } from "./context";
+import { blockCount, blockOps, currentIndex, is64 } from "./context";
 
 /** True for an opcode that does nothing: prefetches, hints, the long NOP. */
 export function isHint(code: u32): bool { return code == (TWO | 0x0d) || (code >= (TWO | 0x18) && code <= (TWO | 0x1f)); }
@@ -14,9 +14,8 @@ function touchesMemory(op: u32): bool {
 }
 
 /** True if the flags after the running instruction can be seen by nobody: another sets all of them first, and nothing
- * in between reads them or can fault. After an access to memory an interrupt may be due: its handler sees them. */
+ * in between reads them or can fault. */
 export function flagsAreDead(): bool {
-  if (touchesMemory(currentOp)) return false;
   for (let i = currentIndex + 1; i < blockCount; i++) {
     const effect = flagEffect(blockOps + i * OP_SIZE);
     if (effect == FLAGS_SET) return true;

@@ -2,11 +2,14 @@
 // as "0", "1", ... (WebAssembly core specification, 5.5). A function's body is written between beginBody() and
 // endBody().
 
+import { EMITTER } from "../state";
 import {
   END,
+  IF,
   TYPE_FUNCTION,
   TYPE_I32,
   TYPE_I64,
+  TYPE_VOID,
   byte,
   patch,
   position,
@@ -15,22 +18,30 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function: (i32) -> (). */
-const TYPE_ENTRY: u32 = 0;
+/** Type of a translated function: entry (i32), base (i64) -> (). */
+export const TYPE_ENTRY: u32 = 0;
+/** Of the function that goes to the next: RIP (i64) -> (). */
+const TYPE_CHAIN: u32 = 3;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
-export const FUNCTION_READ: u32 = 1;
-export const FUNCTION_WRITE: u32 = 5;
-export const FUNCTION_MODIFY: u32 = 9;
-export const FUNCTION_MODIFIED: u32 = 13;
-export const FUNCTION_STORE_FLAGS: u32 = 17;
-export const FUNCTION_CONDITION: u32 = 18;
-export const FUNCTION_MULTIPLY_HIGH: u32 = 19;
-export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 20;
-export const FUNCTION_BAD_TARGET: u32 = 21;
-const IMPORTED_FUNCTIONS: u32 = 22;
+export const FUNCTION_LOCATE_READ: u32 = 1;
+export const FUNCTION_LOCATE_WRITE: u32 = 2;
+export const FUNCTION_STORE_FLAGS: u32 = 3;
+export const FUNCTION_CONDITION: u32 = 4;
+export const FUNCTION_MULTIPLY_HIGH: u32 = 5;
+export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 6;
+export const FUNCTION_NOTE_PLACE: u32 = 7;
+export const FUNCTION_MAY_CHAIN: u32 = 8;
+export const FUNCTION_CHAIN: u32 = 9;
+const IMPORTED_FUNCTIONS: u32 = 10;
 
+/** Where bodies are written before it is known how many they are. */
+export const BODIES: u32 = EMITTER + 0x40000;
+/** The hints of the functions: for each u32 their number, then u32 offset << 1 | taken. */
+const HINTS: u32 = EMITTER + 0x200000;
+
+const SECTION_CUSTOM: u32 = 0;
 const SECTION_TYPE: u32 = 1;
 const SECTION_IMPORT: u32 = 2;
 const SECTION_FUNCTION: u32 = 3;
@@ -40,6 +51,9 @@ const SECTION_CODE: u32 = 10;
 let sectionSize: u32 = 0;
 let codeSize: u32 = 0;
 let bodySize: u32 = 0;
+/** The hints of the function under way, and the end of all. */
+let hintsStart: u32 = HINTS;
+let hintsEnd: u32 = HINTS;
 
 function beginSection(id: u32): void {
   byte(id);
@@ -59,14 +73,14 @@ function types(): void {
   beginSection(SECTION_TYPE);
   unsigned(8);
   // Bit i of the first argument: parameter i is an i64.
-  type(0, 1, 0);
-  type(0b100, 3, 0);
-  type(0b1001, 4, TYPE_I64);
-  type(0b10011, 5, 0);
+  type(0b10, 2, 0);
+  type(0b1100, 4, 0);
+  type(0b110001, 6, TYPE_I32);
   type(0b1, 1, 0);
   type(0b1110, 4, 0);
   type(0b01110, 5, TYPE_I32);
   type(0b11, 2, TYPE_I64);
+  type(0, 0, TYPE_I32);
   endSection();
 }
 
@@ -89,58 +103,139 @@ function importFunction(index: u32, typeIndex: u32): void {
   unsigned(typeIndex);
 }
 
-function imports(): void {
-  beginSection(SECTION_IMPORT);
-  unsigned(1 + IMPORTED_FUNCTIONS);
-  // "M": the memory. The table is not imported: an instance that does costs its whole length to make.
+/** "M": the memory. */
+function importMemory(): void {
   name(MODULE);
   name(0x4d);
   byte(2);
   byte(0);
   unsigned(0);
+}
+
+/** The table is not imported: an instance that does costs its whole length to make. */
+function imports(): void {
+  beginSection(SECTION_IMPORT);
+  unsigned(1 + IMPORTED_FUNCTIONS);
+  importMemory();
   importFunction(FUNCTION_HANDLER, 1);
-  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_READ + i, 2);
-  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_WRITE + i, 3);
-  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFY + i, 2);
-  for (let i: u32 = 0; i < 4; i++) importFunction(FUNCTION_MODIFIED + i, 4);
-  importFunction(FUNCTION_STORE_FLAGS, 5);
-  importFunction(FUNCTION_CONDITION, 6);
-  importFunction(FUNCTION_MULTIPLY_HIGH, 7);
-  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 7);
-  importFunction(FUNCTION_BAD_TARGET, 1);
+  importFunction(FUNCTION_LOCATE_READ, 2);
+  importFunction(FUNCTION_LOCATE_WRITE, 2);
+  importFunction(FUNCTION_STORE_FLAGS, 4);
+  importFunction(FUNCTION_CONDITION, 5);
+  importFunction(FUNCTION_MULTIPLY_HIGH, 6);
+  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 6);
+  importFunction(FUNCTION_NOTE_PLACE, 1);
+  importFunction(FUNCTION_MAY_CHAIN, 7);
+  importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }
 
-/** Bodies are written to `address` first: only then is known how many there are. */
-export function beginBodies(address: u32): void { seek(address); }
+/** Bodies are written first: only then is known how many there are. */
+export function beginBodies(): void {
+  seek(BODIES);
+  hintsStart = hintsEnd = HINTS;
+}
 
-/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
-export function beginModule(address: u32, count: u32): void {
+/** Begins an `if` of no result whose condition almost always holds, or almost never. */
+export function hintedIf(likely: bool): void {
+  hint(likely);
+  byte(IF);
+  byte(TYPE_VOID);
+}
+
+/** Notes for the branch instruction that comes next which way it goes as a rule. */
+export function hint(likely: bool): void {
+  // Offsets count from the declaration of the locals, right after the body's size.
+  store<u32>(hintsEnd, ((position - bodySize - 5) << 1) | u32(likely));
+  hintsEnd += 4;
+}
+
+/** "metadata.code.branch_hint" (WebAssembly branch hinting proposal): engines that do not know it pass it over. */
+function branchHints(count: u32): void {
+  beginSection(SECTION_CUSTOM);
+  unsigned(25);
+  store<u64>(position, 0x617461646174656d);
+  store<u64>(position, 0x72622e65646f632e, 8);
+  store<u64>(position, 0x6e69685f68636e61, 16);
+  store<u8>(position, 0x74, 24);
+  seek(position + 25);
+  unsigned(count);
+  let at = HINTS;
+  for (let i: u32 = 0; i < count; i++) {
+    const hints = load<u32>(at);
+    at += 4;
+    unsigned(IMPORTED_FUNCTIONS + i);
+    unsigned(hints);
+    for (let end = at + (hints << 2); at < end; at += 4) {
+      unsigned(load<u32>(at) >> 1);
+      unsigned(1);
+      byte(load<u32>(at) & 1);
+    }
+  }
+  endSection();
+}
+
+function header(address: u32): void {
   seek(address);
   store<u64>(position, 0x000000016d736100);
   seek(position + 8);
   types();
+}
+
+/** Begins a module of `count` functions (up to 79, for their names) at `address`, up to where its bodies follow. */
+export function beginModule(address: u32, count: u32): void {
+  header(address);
   imports();
+  functions(count, TYPE_ENTRY, IMPORTED_FUNCTIONS);
+  branchHints(count);
+  beginCode(count);
+}
+
+/** As beginModule(), for the one function of chain.ts: it needs the table and nothing else of the core's. */
+export function beginChainModule(address: u32): void {
+  header(address);
+  beginSection(SECTION_IMPORT);
+  unsigned(2);
+  importMemory();
+  // "T": a table of functions, of any length.
+  name(MODULE);
+  name(0x54);
+  byte(1);
+  byte(0x70);
+  byte(0);
+  unsigned(0);
+  endSection();
+  functions(1, TYPE_CHAIN, 0);
+  beginCode(1);
+}
+
+/** Declares and exports functions of one type, whose indices begin with `first`. */
+function functions(count: u32, typeIndex: u32, first: u32): void {
   beginSection(SECTION_FUNCTION);
   unsigned(count);
-  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
+  for (let i: u32 = 0; i < count; i++) unsigned(typeIndex);
   endSection();
   beginSection(SECTION_EXPORT);
   unsigned(count);
   for (let i: u32 = 0; i < count; i++) {
     name(0x30 + i);
     byte(0);
-    unsigned(IMPORTED_FUNCTIONS + i);
+    unsigned(first + i);
   }
   endSection();
+}
+
+function beginCode(count: u32): void {
   byte(SECTION_CODE);
   codeSize = reserve();
   unsigned(count);
 }
 
-/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameter. */
+/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters. */
 export function beginBody(i64s: u32, i32s: u32): void {
   bodySize = reserve();
+  hintsStart = hintsEnd;
+  hintsEnd += 4;
   unsigned(2);
   unsigned(i64s);
   byte(TYPE_I64);
@@ -151,12 +246,19 @@ export function beginBody(i64s: u32, i32s: u32): void {
 export function endBody(): void {
   byte(END);
   patch(bodySize, position - bodySize - 5);
+  store<u32>(hintsStart, (hintsEnd - hintsStart - 4) >> 2);
 }
 
-/** Ends the module with the bodies from `bodies` to `end`. @returns its length in bytes */
-export function endModule(start: u32, bodies: u32, end: u32): u32 {
-  memory.copy(position, bodies, end - bodies);
-  seek(position + end - bodies);
+/** The body that was ended last is written again. */
+export function discardBody(): void {
+  seek(bodySize);
+  hintsEnd = hintsStart;
+}
+
+/** Ends the module that began at `start` with the bodies, which end at `end`. @returns its length in bytes */
+export function endModule(start: u32, end: u32): u32 {
+  memory.copy(position, BODIES, end - BODIES);
+  seek(position + end - BODIES);
   patch(codeSize, position - codeSize - 5);
   return position - start;
 }

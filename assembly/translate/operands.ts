@@ -2,7 +2,6 @@
 // Values on the stack are i64, zero-extended from the operand's width; `size` is log2 of its bytes.
 
 import {
-  BLOCK_LIMIT,
   REGS,
   SEGMENTS,
   SEGMENT_BASE,
@@ -32,20 +31,21 @@ import {
 } from "../decode/instruction";
 import {
   LOCAL_ADDRESS,
-  LOCAL_ATTENTION,
   LOCAL_BASE,
   LOCAL_ENTRY,
   LOCAL_POINTER,
   LOCAL_RESULT,
   LOCAL_TLB,
+  branchIfToHandler,
+  enterLabel,
   getRegister,
   is64,
+  leaveLabel,
   nextOffset,
   pushPlace,
-  setNeedsAttention,
   setRegister,
 } from "./context";
-import { FUNCTION_MODIFIED, FUNCTION_MODIFY, FUNCTION_READ, FUNCTION_WRITE } from "./module";
+import { FUNCTION_LOCATE_READ, FUNCTION_LOCATE_WRITE, hint } from "./module";
 import {
   ELSE,
   END,
@@ -71,8 +71,7 @@ import {
   I64_STORE32,
   I64_STORE8,
   IF,
-  TYPE_I64,
-  TYPE_VOID,
+  TYPE_I32,
   access,
   byte,
   call,
@@ -234,13 +233,25 @@ function pushPointer(): void {
   byte(I32_ADD);
 }
 
-/** After the slow path: did it ask the run loop to look up? */
-function noteAttention(): void {
-  i32Const(0);
-  access(I32_LOAD, BLOCK_LIMIT);
+/** Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag; what is not plain RAM is a handler's. */
+export function locateMemory(size: u32, tag: u32): void {
+  probe(size, tag);
+  hint(true);
+  byte(IF);
+  byte(TYPE_I32);
+  enterLabel();
+  pushPointer();
+  byte(ELSE);
+  localGet(LOCAL_ADDRESS);
+  i32Const(1 << size);
+  pushPlace();
+  call(tag == TLB_READ_TAG ? FUNCTION_LOCATE_READ : FUNCTION_LOCATE_WRITE);
+  localTee(LOCAL_POINTER);
   byte(I32_EQZ);
-  localSet(LOCAL_ATTENTION);
-  setNeedsAttention(true);
+  branchIfToHandler();
+  localGet(LOCAL_POINTER);
+  leaveLabel();
+  byte(END);
 }
 
 function loadOpcode(size: u32): u32 {
@@ -252,66 +263,29 @@ function storeOpcode(size: u32): u32 {
 
 /** Pushes what is at LOCAL_ADDRESS. */
 export function readMemory(size: u32): void {
-  probe(size, TLB_READ_TAG);
-  byte(IF);
-  byte(TYPE_I64);
-  pushPointer();
+  locateMemory(size, TLB_READ_TAG);
   access(loadOpcode(size), 0);
-  byte(ELSE);
-  localGet(LOCAL_ADDRESS);
-  pushPlace();
-  call(FUNCTION_READ + size);
-  noteAttention();
-  byte(END);
 }
 
 /** Writes `value`, a local, to LOCAL_ADDRESS. */
 export function writeMemory(size: u32, value: u32): void {
-  probe(size, TLB_WRITE_TAG);
-  byte(IF);
-  byte(TYPE_VOID);
-  pushPointer();
+  locateMemory(size, TLB_WRITE_TAG);
   localGet(value);
   access(storeOpcode(size), 0);
-  byte(ELSE);
-  localGet(LOCAL_ADDRESS);
-  localGet(value);
-  pushPlace();
-  call(FUNCTION_WRITE + size);
-  noteAttention();
-  byte(END);
 }
 
-/** Pushes what is at LOCAL_ADDRESS, checked for writing; modified() writes back. */
+/** Pushes what is at LOCAL_ADDRESS, checked for writing; writeModification() writes back. */
 export function readForModification(size: u32): void {
-  probe(size, TLB_WRITE_TAG);
-  byte(IF);
-  byte(TYPE_I64);
-  pushPointer();
+  locateMemory(size, TLB_WRITE_TAG);
   localTee(LOCAL_POINTER);
   access(loadOpcode(size), 0);
-  byte(ELSE);
-  i32Const(0);
-  localSet(LOCAL_POINTER);
-  localGet(LOCAL_ADDRESS);
-  pushPlace();
-  call(FUNCTION_MODIFY + size);
-  byte(END);
 }
 
 /** Writes LOCAL_RESULT to where readForModification() read. */
 export function writeModification(size: u32): void {
   localGet(LOCAL_POINTER);
-  byte(IF);
-  byte(TYPE_VOID);
-  localGet(LOCAL_POINTER);
   localGet(LOCAL_RESULT);
   access(storeOpcode(size), 0);
-  byte(ELSE);
-  localGet(LOCAL_RESULT);
-  call(FUNCTION_MODIFIED + size);
-  noteAttention();
-  byte(END);
 }
 
 /** True if r/m is a register, or memory that can be addressed inline. */

@@ -1,60 +1,47 @@
 // Regions: the blocks that a hot block reaches by direct jumps and calls, compiled as one function. They may be of
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
-// at the TLB. Blocks stand in
-// the order of their addresses; control falls from one to the next, branches forward directly, and back through the
-// dispatch loop at the top, which is also how the function is entered at any of them.
+// at the TLB. Blocks stand in the order of their addresses.
 
-import { CODE_BASE, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { LEAVE_HANDLER, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
-import { OP_CODE, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
+import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
 import { tlbEntry } from "../memory/tlb";
 import {
   LOCALS_I32,
   LOCALS_I64,
-  LOCAL_ATTENTION,
-  LOCAL_BASE,
-  LOCAL_BLOCK,
   LOCAL_LEFT,
   beginBlock,
   beginInstruction,
   beginRegion,
-  blockCount,
   catchFault,
-  currentIndex,
-  depth,
+  catches,
   enterLabel,
   epilogue,
   exitTo,
   leaveLabel,
-  needsAttention,
   nextOffset,
   prologue,
+  stopAt,
+  stopFor,
+  stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
+import { addEntry, beginBlockAt, collectBranches, emitStructure, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
-import { beginBody, endBody } from "./module";
+import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
   BLOCK,
-  BR,
-  BR_TABLE,
   END,
-  I64_ADD,
   I64_LT_U,
-  I64_STORE,
   I64_SUB,
-  IF,
-  LOOP,
   TRY,
   TYPE_VOID,
-  access,
   byte,
   i32Const,
   i64Const,
   localGet,
   localSet,
-  position,
-  seek,
   unsigned,
 } from "./wasm";
 
@@ -79,12 +66,10 @@ let warm: u32 = 0;
 let inlining: bool = false;
 /** Linear address of the region's base while it is collected. */
 let base: u64 = 0;
-/** True if the blocks lie on more than one page. */
-let severalPages: bool = false;
 const returns = memory.data(6 * 4);
 let returnCount: u32 = 0;
-/** The block being emitted. */
-let current: u32 = 0;
+/** Index of the block that the region was made for. */
+let root: u32 = 0;
 
 export function regionBlockCount(): u32 { return count; }
 export function regionBlock(index: u32): u32 { return load<u32>(blocks + (index << 2)); }
@@ -157,15 +142,15 @@ export function findRegion(block: u32, pageBase: u64, inline: bool): void {
 }
 
 /** Makes a region of blocks that findRegion() collected before. */
-export function recallRegion(from: u32, fromOffsets: u32, length: u32): void {
+export function recallRegion(rootBlock: u32, from: u32, fromOffsets: u32, length: u32): void {
+  root = 0;
   memory.copy(blocks, from, length << 2);
   memory.copy(offsets, fromOffsets, length << 2);
   count = length;
   mode = load<u32>(regionBlock(0), BLOCK_MODE);
-  severalPages = false;
   returnCount = 0;
   for (let i: u32 = 0; i < count; i++) {
-    if (blockPageDelta(i) != blockPageDelta(0)) severalPages = true;
+    if (regionBlock(i) == rootBlock) root = i;
     const op = lastOp(regionBlock(i));
     const code: u32 = load<u16>(op, OP_CODE);
     if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
@@ -192,51 +177,26 @@ function sort(): void {
   }
 }
 
-/** Branches to a block of the region. */
-export function branchTo(index: u32): void {
-  if (index > current) {
-    // Labels between: those inside the block's code, and those of the blocks up to the target.
-    const inner = depth - (count - 1 - current);
-    if (index == current + 1 && inner == 0) return;
-    byte(BR);
-    unsigned(inner + index - current - 1);
-    return;
-  }
-  i32Const(index);
-  localSet(LOCAL_BLOCK);
-  byte(BR);
-  unsigned(depth);
-}
-
 /** True for an instruction after which the run loop must look up. */
 function endsBlock(op: u32): bool {
   const attributes = load<u32>(attributesAddress(load<u16>(op, OP_CODE), u32(isRegister(op)), modrmReg(op)));
   return (attributes & ENDS) != 0;
 }
 
-function emitBlock(index: u32): void {
+export function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  current = index;
-  beginBlock(first, ops, blockPageDelta(index), count - 1 - index);
-  if (severalPages) {
-    // Faults find their RIP by the page that the block lies in.
-    i32Const(0);
-    localGet(LOCAL_BASE);
-    i64Const(blockPageDelta(index));
-    byte(I64_ADD);
-    access(I64_STORE, CODE_BASE);
-  }
+  beginBlock(first, ops, blockPageDelta(index));
+  beginBlockAt(index);
   // All of the block, or none: a limit within it is the interpreter's to keep.
   localGet(LOCAL_LEFT);
   i64Const(ops);
   byte(I64_LT_U);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
-  exitTo(start, 0);
+  stopAt(start, 0, LEAVE_LIMIT);
   leaveLabel();
   byte(END);
   localGet(LOCAL_LEFT);
@@ -249,19 +209,12 @@ function emitBlock(index: u32): void {
     beginInstruction(op, i);
     const left = emitInstruction(op);
     if (left) return;
-    if (needsAttention) {
-      localGet(LOCAL_ATTENTION);
-      byte(IF);
-      byte(TYPE_VOID);
-      enterLabel();
-      exitTo(nextOffset(op), blockCount - currentIndex - 1);
-      leaveLabel();
-      byte(END);
-    }
   }
   // The block ended because it was long, at its page's end, or by an instruction after which the run loop must look up.
-  if (endsBlock(lastOp(block))) exitTo(nextOffset(lastOp(block)), 0);
-  else goTo(nextOffset(lastOp(block)));
+  if (endsBlock(lastOp(block))) {
+    stopIfModeChanged();
+    exitTo(nextOffset(lastOp(block)));
+  } else goTo(nextOffset(lastOp(block)));
 }
 
 function emitBody(): void {
@@ -269,37 +222,44 @@ function emitBody(): void {
   prologue();
   byte(BLOCK);
   byte(TYPE_VOID);
-  byte(TRY);
+  byte(BLOCK);
   byte(TYPE_VOID);
-  byte(LOOP);
-  byte(TYPE_VOID);
-  for (let i: u32 = 0; i < count; i++) {
-    byte(BLOCK);
+  if (catches) {
+    byte(TRY);
     byte(TYPE_VOID);
   }
-  localGet(LOCAL_BLOCK);
-  byte(BR_TABLE);
-  unsigned(count - 1);
-  for (let i: u32 = 0; i < count; i++) unsigned(i);
-  for (let i: u32 = 0; i < count; i++) {
+  emitStructure();
+  if (catches) {
+    catchFault();
     byte(END);
-    emitBlock(i);
   }
   byte(END);
-  catchFault();
-  byte(END);
+  stopFor(LEAVE_HANDLER);
   byte(END);
   epilogue();
   endBody();
 }
 
+/** Where control comes back to the region after the last instruction of a block, by way of others, is an entry. */
+function addResumption(index: u32): void {
+  const op = lastOp(regionBlock(index));
+  const code: u32 = load<u16>(op, OP_CODE);
+  const jumps = (load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0;
+  if ((jumps && isDirectBranch(code) && code != 0xe8) || (!jumps && !endsBlock(op))) return;
+  const next = blockAt(blockPageDelta(index) + <i64>load<u16>(op, OP_NEXT));
+  if (next >= 0) addEntry(next);
+}
+
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  const start = position;
-  // The first pass finds out which registers are used; the second writes the code that needs to know.
+  // The first pass finds out which registers are used, and where branches go; the second writes the code that needs
+  // to know.
   beginRegion(mode == MODE_64, true);
+  collectBranches(count);
   emitBody();
-  seek(start);
+  discardBody();
+  for (let i: u32 = 0; i < count; i++) addResumption(i);
+  settleStructure(root);
   beginRegion(mode == MODE_64, false);
   emitBody();
 }

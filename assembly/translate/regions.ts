@@ -3,9 +3,12 @@
 
 import { PAGE_REGIONS, PAGE_REGIONS_ENTRIES, REGION_RECORDS, REGION_RECORDS_END } from "../state";
 import { BLOCK_DELTA, BLOCK_HEAT, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
+import { flushJumps } from "./jump-cache";
+import { isEntry } from "./structure";
 import { regionBlock, regionBlockCount, regionOffset } from "./region";
 
-/** u32, number of blocks; their addresses follow the header, then their offsets (i32). */
+/** u32, number of blocks; their addresses follow the header, then their offsets (i32), then for each
+ * whether it is an entry (u8), as emitRegion() decides. */
 const RECORD_COUNT: u32 = 0;
 /** u32, index of the function in the table; 0 until it is there. */
 const RECORD_FUNCTION: u32 = 4;
@@ -25,7 +28,7 @@ const NODE_SIZE: u32 = 16;
 export const ENTRY_BITS: u32 = 8;
 
 /** Room that one region may need: 128 blocks, each on a page of its own. */
-const RECORD_MAX: u32 = RECORD_HEADER + 128 * (8 + NODE_SIZE);
+const RECORD_MAX: u32 = RECORD_HEADER + 128 * (9 + NODE_SIZE) + 8;
 
 let end: u32 = REGION_RECORDS;
 
@@ -34,6 +37,8 @@ export function recordsAreFull(): bool { return end + RECORD_MAX > REGION_RECORD
 
 export function recordBlocks(record: u32): u32 { return record + RECORD_HEADER; }
 export function recordOffsets(record: u32): u32 { return record + RECORD_HEADER + (load<u32>(record, RECORD_COUNT) << 2); }
+function recordEntries(record: u32): u32 { return record + RECORD_HEADER + (load<u32>(record, RECORD_COUNT) << 3); }
+export function recordRoot(record: u32): u32 { return load<u32>(record, RECORD_ROOT); }
 export function recordCount(record: u32): u32 { return load<u32>(record, RECORD_COUNT); }
 export function isDead(record: u32): bool { return load<u32>(record, RECORD_DEAD) != 0; }
 
@@ -45,7 +50,7 @@ export function recordRegion(root: u32): u32 {
   store<u32>(record, count, RECORD_COUNT);
   store<u32>(record, 0, RECORD_FUNCTION);
   store<u32>(record, 0, RECORD_DEAD);
-  end += RECORD_HEADER + (count << 3);
+  end += (RECORD_HEADER + count * 9 + 7) & ~7;
   let lastPage: u32 = 0xffffffff;
   for (let i: u32 = 0; i < count; i++) {
     const block = regionBlock(i);
@@ -72,11 +77,21 @@ function addNode(page: u32, record: u32): void {
   store<u32>(head, node);
 }
 
-/** Gives the region's blocks their code: the function at an index of the table. */
+/** Notes which blocks of the region that was emitted last are its entries. */
+export function noteEntries(record: u32): void {
+  for (let i: u32 = 0; i < recordCount(record); i++) store<u8>(recordEntries(record) + i, <u8>isEntry(i));
+}
+
+/** Gives the region's entries their code: the function at an index of the table. */
 export function connect(record: u32, functionIndex: u32): void {
   store<u32>(record, functionIndex, RECORD_FUNCTION);
   for (let i: u32 = 0; i < recordCount(record); i++) {
     const block = load<u32>(recordBlocks(record) + (i << 2));
+    if (load<u8>(recordEntries(record) + i) == 0) {
+      // Should control come to it from elsewhere often, it gets a region of its own.
+      store<u32>(block, 0, BLOCK_HEAT);
+      continue;
+    }
     // The first region that took a block in keeps it as an entry; but a root wants the newest.
     if (load<u32>(block, BLOCK_TRANSLATION) != 0 && block != load<u32>(record, RECORD_ROOT)) continue;
     store<u32>(block, (functionIndex << ENTRY_BITS) | i, BLOCK_TRANSLATION);
@@ -99,6 +114,7 @@ export function endRegionsOf(page: u32): void {
 }
 
 function kill(record: u32): void {
+  flushJumps();
   store<u32>(record, 1, RECORD_DEAD);
   const functionIndex = load<u32>(record, RECORD_FUNCTION);
   for (let i: u32 = 0; i < recordCount(record); i++) {
@@ -112,6 +128,7 @@ function kill(record: u32): void {
 
 /** Forgets every region; the blocks are gone. */
 export function forgetRegions(): void {
+  flushJumps();
   memory.fill(PAGE_REGIONS, 0, PAGE_REGIONS_ENTRIES << 2);
   end = REGION_RECORDS;
 }

@@ -5,9 +5,7 @@ import { OPF_ADDRESS_16, OPF_ADDRESS_32, OPF_F2, OPF_F3, OP_CODE, OP_EA, opFlags
 import { DF } from "../execute/flags";
 import { BLOCK_LIMIT, CS, EFLAGS, FS, RAX, RCX, RDI, RIP, RSI } from "../state";
 import {
-  IN_MEMORY_ALL,
-  IN_MEMORY_NOTHING,
-  IN_MEMORY_REGISTERS,
+  ALL_REGISTERS,
   LOCAL_A,
   LOCAL_ADDRESS,
   LOCAL_B,
@@ -17,21 +15,23 @@ import {
   enterLabel,
   flagsFromMemory,
   is64,
+  leaveFlagsPending,
   leaveLabel,
   loadRegisters,
   nextOffset,
   pushPlace,
   pushRip,
   setInMemory,
+  stopIfModeChanged,
+  takeFlagsBack,
   storePendingFlags,
   storeRegisters,
-  ALL_REGISTERS,
 } from "./context";
-import { goTo, leaveOnAttention } from "./control";
+import { goTo } from "./control";
 import { setFlags } from "./flags";
 import { registerSet } from "./handler";
 import { sizeOf } from "./integer";
-import { FUNCTION_HANDLER } from "./module";
+import { FUNCTION_HANDLER, hintedIf } from "./module";
 import { mask, popRegister, pushRegister, pushSegmentBase, readMemory, writeMemory } from "./operands";
 import { KIND_SUB } from "./support";
 import {
@@ -43,10 +43,8 @@ import {
   I64_LOAD,
   I64_NE,
   I64_SUB,
-  IF,
   END,
   SELECT,
-  TYPE_VOID,
   access,
   byte,
   call,
@@ -126,7 +124,6 @@ function emitElement(op: u32, operation: u32, size: u32, segment: u32): void {
   localSet(LOCAL_B);
   if (operation != STOS && operation != SCAS) advance(RSI);
   if (operation != LODS) advance(RDI);
-  leaveOnAttention(nextOffset(op));
   goTo(nextOffset(op));
 }
 
@@ -142,19 +139,21 @@ function advance(register: u32): void {
   popRegister(register, addressSize());
 }
 
-/** The handler counts down and moves the pointers as it goes, and may fault in between: registers are in memory, and
- * so are the flags if it compares. */
+/** The handler counts down and moves the pointers as it goes, and may fault in between: all state is in memory, but
+ * flags that it does not set may be pending there. */
 function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
   storeRegisters(ALL_REGISTERS);
   if (compares) storePendingFlags();
-  setInMemory(compares ? IN_MEMORY_ALL : IN_MEMORY_REGISTERS);
+  else leaveFlagsPending();
+  setInMemory(true);
   pushPlace();
   call(FUNCTION_HANDLER);
-  setInMemory(IN_MEMORY_NOTHING);
+  setInMemory(false);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
   loadRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
   if (compares) flagsFromMemory();
+  else takeFlagsBack();
   // Out if some of the work is left, or if the run loop is to look up.
   i32Const(0);
   access(I64_LOAD, RIP);
@@ -165,9 +164,9 @@ function emitRepeated(op: u32, operation: u32): void {
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);
   byte(I32_OR);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   enterLabel();
+  stopIfModeChanged();
   branchToExit();
   leaveLabel();
   byte(END);

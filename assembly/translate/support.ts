@@ -3,6 +3,7 @@
 
 import {
   BLOCK_START,
+  CODE_BASE,
   CURRENT_OP,
   FLAG_CARRIES,
   FLAG_RESULT,
@@ -13,8 +14,8 @@ import {
 } from "../state";
 import { OP_CODE, OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
-import { read, readForModify, write, writeModified } from "../memory/access";
-import { EXCEPTION_GP, raiseWithCode } from "../system/exceptions";
+import { ACCESS_READ, ACCESS_WRITE } from "../memory/paging";
+import { locate } from "../memory/slow";
 
 // Kinds of pending flags. The low two bits are log2 of the operand's bytes.
 /** `result` and `a` are FLAG_RESULT and FLAG_CARRIES themselves. */
@@ -31,80 +32,36 @@ export const KIND_SBB: u32 = 28;
 
 /** Notes which instruction runs, so that a fault or a look at the clock finds the exact place. */
 // @ts-ignore: decorator
-@inline function enterInstruction(op: u32, block: u32, count: u64): void {
+@inline function enterInstruction(op: u32, block: u32, count: u64, codeBase: u64): void {
+  store<u64>(CODE_BASE, codeBase);
   store<u32>(CURRENT_OP, op);
   store<u32>(BLOCK_START, block);
   store<u64>(INSTRUCTION_COUNT, count);
 }
 
 /** Runs the interpreter's handler of an instruction. */
-export function runHandler(op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
+export function runHandler(op: u32, block: u32, count: u64, codeBase: u64): void {
+  enterInstruction(op, block, count, codeBase);
   const counter = HANDLER_COUNTS + (<u32>load<u16>(op, OP_CODE) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
   call_indirect(load<u32>(op, OP_HANDLER), op);
 }
 
-/** Raises what a jump to an address raises that is not canonical. */
-export function badTarget(op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
-  raiseWithCode(EXCEPTION_GP, 0);
+/** Before translated code is left for a handler: which instruction it is. */
+export function notePlace(op: u32, block: u32, count: u64, codeBase: u64): void {
+  enterInstruction(op, block, count, codeBase);
 }
 
-export function slowRead8(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return read<u8>(address);
+export function locateRead(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
+  const pointer = locate(address, size, ACCESS_READ);
+  if (pointer == 0) enterInstruction(op, block, count, codeBase);
+  return pointer;
 }
-export function slowRead16(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return read<u16>(address);
+export function locateWrite(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
+  const pointer = locate(address, size, ACCESS_WRITE);
+  if (pointer == 0) enterInstruction(op, block, count, codeBase);
+  return pointer;
 }
-export function slowRead32(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return read<u32>(address);
-}
-export function slowRead64(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return read<u64>(address);
-}
-
-export function slowWrite8(address: u64, value: u64, op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
-  write<u8>(address, <u8>value);
-}
-export function slowWrite16(address: u64, value: u64, op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
-  write<u16>(address, <u16>value);
-}
-export function slowWrite32(address: u64, value: u64, op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
-  write<u32>(address, <u32>value);
-}
-export function slowWrite64(address: u64, value: u64, op: u32, block: u32, count: u64): void {
-  enterInstruction(op, block, count);
-  write<u64>(address, value);
-}
-
-export function slowModify8(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return readForModify<u8>(address);
-}
-export function slowModify16(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return readForModify<u16>(address);
-}
-export function slowModify32(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return readForModify<u32>(address);
-}
-export function slowModify64(address: u64, op: u32, block: u32, count: u64): u64 {
-  enterInstruction(op, block, count);
-  return readForModify<u64>(address);
-}
-export function slowModified8(value: u64): void { writeModified<u8>(<u8>value); }
-export function slowModified16(value: u64): void { writeModified<u16>(<u16>value); }
-export function slowModified32(value: u64): void { writeModified<u32>(<u32>value); }
-export function slowModified64(value: u64): void { writeModified<u64>(value); }
 
 // @ts-ignore: decorator
 @inline function storeFlagsOf<T>(kind: u32, a: u64, b: u64, result: u64): void {

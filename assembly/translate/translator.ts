@@ -14,16 +14,18 @@ import {
 } from "../state";
 import { installNow, uninstallAll } from "../host";
 import { BLOCK_MODE } from "../decode/blocks";
-import { beginBodies, beginModule, endModule } from "./module";
+import { BODIES, beginBodies, beginModule, endModule } from "./module";
 import { emitRegion, findRegion, recallRegion, regionBlockCount } from "./region";
 import {
   connect,
   forgetRegions,
   isDead,
+  noteEntries,
   recordBlocks,
   recordCount,
   recordOffsets,
   recordRegion,
+  recordRoot,
   recordsAreFull,
 } from "./regions";
 import { position } from "./wasm";
@@ -39,8 +41,6 @@ let queued: u32 = 0;
 /** One module: most functions, and bytes of code. */
 const BATCH_FUNCTIONS: u32 = 48;
 const BATCH_BYTES: u32 = 0x40000;
-/** Where bodies are written before it is known how many they are. */
-const BODIES: u32 = EMITTER + 0x1000;
 
 /** The regions of the module under way. */
 const batch = memory.data(48 * 4);
@@ -65,15 +65,16 @@ export function request(block: u32, pageBase: u64, inline: bool): bool {
 /** Writes a module for the queued regions at EMITTER. @returns its length in bytes; 0 if there is nothing to do yet */
 export function emitQueued(): u32 {
   if (functions != 0 || queued == 0) return 0;
-  beginBodies(BODIES);
+  beginBodies();
   batchIsStale = false;
   let done: u32 = 0;
   while (done < queued && functions < BATCH_FUNCTIONS && position < BODIES + BATCH_BYTES) {
     const record = load<u32>(queue + (done << 2));
     done++;
     if (isDead(record)) continue;
-    recallRegion(recordBlocks(record), recordOffsets(record), recordCount(record));
+    recallRegion(recordRoot(record), recordBlocks(record), recordOffsets(record), recordCount(record));
     emitRegion();
+    noteEntries(record);
     store<u32>(batch + (functions << 2), record);
     functions++;
   }
@@ -82,7 +83,7 @@ export function emitQueued(): u32 {
   if (functions == 0) return 0;
   const bodiesEnd = position;
   beginModule(EMITTER, functions);
-  const length = endModule(EMITTER, BODIES, bodiesEnd);
+  const length = endModule(EMITTER, bodiesEnd);
   store<u64>(STATISTIC_REGIONS, load<u64>(STATISTIC_REGIONS) + functions);
   store<u64>(STATISTIC_TRANSLATED_BYTES, load<u64>(STATISTIC_TRANSLATED_BYTES) + length);
   return length;

@@ -3,27 +3,14 @@ import { EMITTER } from "../../assembly/state";
 /** What the core exports for translated code, in the order of assembly/translate/module.ts. */
 const SUPPORT = [
   "runHandler",
-  "slowRead8",
-  "slowRead16",
-  "slowRead32",
-  "slowRead64",
-  "slowWrite8",
-  "slowWrite16",
-  "slowWrite32",
-  "slowWrite64",
-  "slowModify8",
-  "slowModify16",
-  "slowModify32",
-  "slowModify64",
-  "slowModified8",
-  "slowModified16",
-  "slowModified32",
-  "slowModified64",
+  "locateRead",
+  "locateWrite",
   "storeFlags",
   "testCondition",
   "multiplyHigh",
   "multiplyHighSigned",
-  "badTarget",
+  "notePlace",
+  "mayChain",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);
@@ -32,6 +19,7 @@ const FIRST_EXPORT = "0".charCodeAt(0);
 const GROWTH = 256;
 
 interface TranslatorExports {
+  emitChain(): number;
   emitQueued(): number;
   emittedFunctions(): number;
   installed(first: number): void;
@@ -65,6 +53,9 @@ export class Translations {
       support[String.fromCharCode(FIRST_NAME + index)] = core[name] as WebAssembly.ImportValue;
     });
     this.imports = { c: support };
+    const chain = new WebAssembly.Module(this.bytes.slice(EMITTER, EMITTER + this.core.emitChain()));
+    const { exports } = new WebAssembly.Instance(chain, { c: { M: this.memory, T: this.table } });
+    support[String.fromCharCode(FIRST_NAME + SUPPORT.length)] = exports["0"] as WebAssembly.ImportValue;
   }
 
   /** Compiles the module at `address` in the core's memory. @returns the index of its first function in the table */

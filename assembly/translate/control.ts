@@ -1,8 +1,9 @@
 // Stack and control flow in translated code. A jump to a block of the same region stays in its function; any other
 // leaves it with RIP set, for the run loop to find the next one.
 
-import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
-import { RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { OPF_ADDRESS_16, OPF_ADDRESS_32, OP_CODE, immediate, modrmReg, opFlags } from "../decode/instruction";
+import { RBP, RCX, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
@@ -21,7 +22,6 @@ import {
   nextOffset,
   pushRip,
 } from "./context";
-import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
 import { hintedIf } from "./module";
@@ -38,7 +38,9 @@ import {
   I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
+  I64_EQZ,
   I64_LOAD,
+  I64_NE,
   I64_SHL,
   I64_SHR_S,
   I64_SHR_U,
@@ -209,6 +211,40 @@ function leaveByJump(offset: i64): void {
 export function emitJumpIf(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
   pushCondition(<u32>load<u16>(op, OP_CODE) & 15);
+  byte(IF);
+  byte(TYPE_VOID);
+  enterLabel();
+  jumpTo(targetOffset(op));
+  leaveLabel();
+  byte(END);
+  goTo(nextOffset(op));
+  return true;
+}
+
+/** E0..E3: LOOPNE, LOOPE, LOOP, JRCXZ, counting by the mode's address size. */
+export function emitLoop(op: u32): bool {
+  const size = stackSize();
+  const flags = opFlags(op);
+  const counts16 = (flags & OPF_ADDRESS_16) != 0;
+  const counts32 = (flags & OPF_ADDRESS_32) != 0;
+  // A bad target faults before the count changes.
+  if (sizeOf(op) != size || counts16 || counts32 == is64 || mayNotBeCanonical(targetOffset(op))) return false;
+  const code: u32 = load<u16>(op, OP_CODE);
+  pushRegister(RCX, size);
+  if (code == 0xe3) byte(I64_EQZ);
+  else {
+    i64Const(1);
+    byte(I64_SUB);
+    mask(size);
+    popRegister(RCX, size);
+    pushRegister(RCX, size);
+    i64Const(0);
+    byte(I64_NE);
+    if (code != 0xe2) {
+      pushCondition(code == 0xe1 ? 4 : 5);
+      byte(I32_AND);
+    }
+  }
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();

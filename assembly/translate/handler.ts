@@ -1,9 +1,10 @@
-// An instruction that translated code leaves to the interpreter's handler: all state goes to memory, the handler runs
-// as it would in the run loop, and the registers come back.
+// An instruction that translated code leaves to the interpreter's handler: memory has all state, the handler runs as it
+// would in the run loop, and the registers come back; of a handler about which more is known, only those it writes.
 
-import { BLOCK_LIMIT, LEAVE_ATTENTION, RIP } from "../state";
-import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP, ZERO_REG } from "../state";
+import { OP_EA, OP_EA_JUMPS, OP_INDEX, isRegister, rmAddress } from "../decode/instruction";
 import {
+  KIND_UNKNOWN,
   LOCAL_RIP,
   blockCount,
   branchToExit,
@@ -11,12 +12,14 @@ import {
   enterLabel,
   fromMemory,
   leaveLabel,
+  loadRegisters,
   nextOffset,
   pushPlace,
+  setFlagKind,
   stopAt,
   stopIfModeChanged,
-  toMemory,
 } from "./context";
+import { settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -32,7 +35,7 @@ import {
 
 /** Calls the handler of `op`. One that sets RIP itself leaves the region. */
 export function emitHandler(op: u32): void {
-  toMemory();
+  settle();
   pushPlace();
   call(FUNCTION_HANDLER);
   fromMemory();
@@ -44,6 +47,34 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
+  leaveIfAsked(op);
+}
+
+/** What a light handler does with the status flags: bits. */
+export const LIGHT_KEEPS_FLAGS: u32 = 0;
+export const LIGHT_READS_FLAGS: u32 = 1;
+/** It sets them all, after the last thing that can fault. */
+export const LIGHT_SETS_FLAGS: u32 = 2;
+
+/**
+ * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n). It must go on to
+ * the next instruction, and leave mode, privilege and paging as they are.
+ */
+export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
+  // Raw ones that it sets would be taken for those that were pending.
+  if (flags != LIGHT_KEEPS_FLAGS) settle();
+  pushPlace();
+  call(FUNCTION_HANDLER);
+  loadRegisters(writes);
+  if ((flags & LIGHT_SETS_FLAGS) != 0) setFlagKind(KIND_UNKNOWN);
+  leaveIfAsked(op);
+}
+
+/** The set of one register, by its state address; byte registers are part of theirs. */
+export function registerSet(address: u32): u32 { return address == ZERO_REG ? 0 : 1 << ((address - REGS) >> 3); }
+
+/** Out of the region, if the handler asked the run loop to look up. */
+function leaveIfAsked(op: u32): void {
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);

@@ -14,9 +14,10 @@ import {
   leaveLabel,
   setFlagKind,
 } from "./context";
-import { flagsAreDead, noteKind, signExtend } from "./flags";
+import { noteKind, signExtend } from "./flags";
 import { emitHandler } from "./handler";
 import { pushImmediate, sizeOf } from "./integer";
+import { flagsAreDead } from "./liveness";
 import { FUNCTION_MULTIPLY_HIGH, FUNCTION_MULTIPLY_HIGH_SIGNED } from "./module";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm } from "./operands";
 import { KIND_RAW } from "./support";

@@ -93,7 +93,7 @@ export function mask(size: u32): void {
 
 // A register by its state address: byte registers AH CH DH BH are one byte above RAX RCX RDX RBX.
 // @ts-ignore: decorator
-@inline function numberOf(address: u32): u32 { return (address - REGS) >> 3; }
+@inline export function numberOf(address: u32): u32 { return (address - REGS) >> 3; }
 // @ts-ignore: decorator
 @inline function isHigh(address: u32): bool { return (address & 7) == 1; }
 
@@ -164,16 +164,32 @@ export function pushOffset(op: u32): void {
     i64Const(displacement);
     byte(I64_ADD);
   }
-  if (kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32) mask(2);
+  if (hasShortAddress(op)) mask(2);
+}
+
+/** True if offsets of the memory operand wrap at 4 GiB. */
+export function hasShortAddress(op: u32): bool {
+  const kind = (load<u8>(op, OP_EA) >> 3) & 15;
+  return kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32;
+}
+
+/** Pushes the base of a segment. */
+export function pushSegmentBase(segment: u32): void {
+  i32Const(0);
+  access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
 }
 
 /** Computes the linear address of the memory operand into LOCAL_ADDRESS. */
 export function computeAddress(op: u32): void {
   pushOffset(op);
+  setAddress(op);
+}
+
+/** Pops an offset in the memory operand's segment: LOCAL_ADDRESS becomes its linear address. */
+export function setAddress(op: u32): void {
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64 && segment >= FS) {
-    i32Const(0);
-    access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
+    pushSegmentBase(segment);
     byte(I64_ADD);
   }
   localSet(LOCAL_ADDRESS);

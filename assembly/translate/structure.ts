@@ -30,8 +30,10 @@ const NO_BLOCK: u32 = 0xffffffff;
 
 /** For each block, one more than the last block that branches back to it; 0 if none does. */
 const loopEnds = memory.data(128 * 4);
-/** For each block, u8: control comes to it from outside its loops. */
+/** For each block, u8: control comes to it from outside the region, or from outside its loops. */
 const entries = memory.data(128);
+const FROM_OUTSIDE: u8 = 1;
+const FROM_WITHIN: u8 = 2;
 
 // The open labels, outermost first: for a loop its head, for a block the first and last block of what follows its end.
 const FRAME_FIRST: u32 = 0;
@@ -51,8 +53,12 @@ let lookingLoops: u32 = 0;
 // @ts-ignore: decorator
 @inline function loopEnd(head: u32): u32 { return load<u32>(loopEnds + (head << 2)); }
 
-export function isEntry(index: u32): bool { return load<u8>(entries + index) != 0; }
-export function addEntry(index: u32): void { store<u8>(entries + index, 1); }
+/** True if the function may be called for this block: only these are looked for from its head on. */
+export function isEntry(index: u32): bool { return (load<u8>(entries + index) & FROM_OUTSIDE) != 0; }
+export function addEntry(index: u32): void { store<u8>(entries + index, load<u8>(entries + index) | FROM_OUTSIDE); }
+
+/** True if a loop around the block is entered for it. */
+function isLookedFor(index: u32): bool { return load<u8>(entries + index) != 0; }
 
 /** Begins the pass that learns by branchTo() which block branches to which. */
 export function collectBranches(blocks: u32): void {
@@ -88,7 +94,7 @@ export function settleStructure(root: u32): void {
 
 export function beginBlockAt(index: u32): void {
   current = index;
-  if (!collecting && lookingLoops != 0 && (isEntry(index) || isHead(index))) {
+  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isHead(index))) {
     i32Const(NO_BLOCK);
     localSet(LOCAL_BLOCK);
   }
@@ -109,7 +115,7 @@ export function branchTo(index: u32): void {
     if (index <= current ? !isLoop || first != index : isLoop || index < first || index > load<u32>(frame, FRAME_LAST)) continue;
     if (first != index) {
       // Into the midst of a loop.
-      addEntry(index);
+      store<u8>(entries + index, load<u8>(entries + index) | FROM_WITHIN);
       i32Const(index);
       localSet(LOCAL_BLOCK);
     } else if (index == current + 1 && depth == 0 && i == frameCount - 1) return;
@@ -142,7 +148,7 @@ function itemLast(first: u32, around: u32): u32 {
 }
 
 function hasEntryWithin(first: u32, last: u32): bool {
-  for (let index = first + 1; index <= last; index++) if (isEntry(index)) return true;
+  for (let index = first + 1; index <= last; index++) if (isLookedFor(index)) return true;
   return false;
 }
 

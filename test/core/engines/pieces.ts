@@ -74,7 +74,7 @@ const SINGLE: readonly Form[] = [
   ...repeat(8, (n) => ({ opcode: [n === RSP ? 0x90 : 0x90 + n], sizes: true })),
   ...repeat(8, (n) => ({ opcode: [0x0f, 0xc8 + (n === RSP ? 0 : n)] })),
   ...[0xf5, 0xf8, 0xf9, 0x9e, 0x9f].map((code): Form => ({ opcode: [code] })),
-  { opcode: [0xfc] },
+  ...[0xfc, 0xfc, 0xfd].map((code): Form => ({ opcode: [code] })),
   ...[0x27, 0x2f, 0x37, 0x3f].map((code): Form => ({ opcode: [code] })),
   { opcode: [0xd4], immediate: 1 },
   { opcode: [0xd5], immediate: 1 },
@@ -336,6 +336,22 @@ const string: Write = (w) => {
   if (random.once(3)) w.emit(0xfc);
 };
 
+/** BT and its kin by a register, whose offset reaches beyond the operand, up or down. */
+const bitString: Write = (w) => {
+  const { random } = w;
+  const index = random.pick([RCX, RDX]);
+  w.load(index, random.below(random.pick([64, 4000])) - (random.once(3) ? 2000 : 0));
+  // Sign-extended, in 64-bit code: movsxd.
+  if (w.is64) w.emit(0x48, 0x63, 0xc0 | (index << 3) | index);
+  w.instruction({
+    opcode: [0x0f, random.pick([0xa3, 0xab, 0xb3, 0xbb])],
+    rm: "any",
+    reg: index,
+    sizes: true,
+    lock: true,
+  });
+};
+
 /** The host's ports: some of them ask for an interrupt, end the run, or change memory. */
 const port: Write = (w) => {
   const { random } = w;
@@ -509,6 +525,7 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["unary", 12, one(UNARY)],
   ["shift", 12, one(SHIFTS)],
   ["bits", 5, one(BITS)],
+  ["bit-string", 2, bitString],
   ["conditional", 8, one(CONDITIONAL)],
   ["vector", 6, one(VECTORS)],
   ["x87", 3, one(X87)],
@@ -534,13 +551,21 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
 ];
 const WEIGHT = FAMILIES.reduce((sum, [, weight]) => sum + weight, 0);
 
-/** Writes one piece of a family by chance. */
-export function writePiece(w: CodeWriter): void {
-  let dice = w.random.below(WEIGHT);
-  for (const [name, weight, write] of FAMILIES) {
+/** Families that a program may have most of its pieces from, so that forms that are rare elsewhere meet each other. */
+export const FOCI: readonly string[] = ["shift", "bits", "bit-string", "move", "single", "string", "vector", "stack"];
+
+/** Writes one piece of a family by chance; half of them of the family in focus, if there is one, or about flags. */
+export function writePiece(w: CodeWriter, focus: string | undefined): void {
+  const { random } = w;
+  if (focus !== undefined && random.once(2)) return writeOf(w, random.once(3) ? "conditional" : focus);
+  let dice = random.below(WEIGHT);
+  for (const [name, weight] of FAMILIES) {
     dice -= weight;
-    if (dice >= 0) continue;
-    write(w);
-    return w.endPiece(name);
+    if (dice < 0) return writeOf(w, name);
   }
+}
+
+function writeOf(w: CodeWriter, name: string): void {
+  FAMILIES.find(([known]) => known === name)?.[2](w);
+  w.endPiece(name);
 }

@@ -2,7 +2,7 @@
 
 import { Random } from "./random";
 import { CodeWriter } from "./code-writer";
-import { writePiece } from "./pieces";
+import { FOCI, writePiece } from "./pieces";
 import {
   CODE,
   CODE_PAGES,
@@ -117,12 +117,13 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
   // The last page has code in any case: it is mapped at the top of the lower half of the address space, too.
   const last = CODE + (CODE_PAGES << 12) - 0x800;
   const used = [...chunks.filter((chunk) => chunk < last - 64), last];
+  const focus = random.once(2) ? random.pick(FOCI) : undefined;
   const pieces: Piece[] = [];
   used.forEach((chunk, n) => {
     const end = Math.min(used[n + 1] ?? limit, chunk + 600);
     const writer = new CodeWriter(random, world, chunk, end, used);
     const length = 3 + random.below(24);
-    while (writer.pieces.length < length && writer.room > 80) writePiece(writer);
+    while (writer.pieces.length < length && writer.room > 80) writePiece(writer, focus);
     writer.finish(used[n + 1] ?? (used[0] as number));
     pieces.push(...writer.pieces);
   });

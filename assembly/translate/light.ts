@@ -1,0 +1,140 @@
+// What handlers need, of the instructions that translated code leaves to the interpreter: x87, MMX and SSE, and the
+// system instructions that a kernel runs often. Their other state lies in memory for both engines; of general
+// registers they touch few, and of flags most touch none.
+
+import { OP_CODE, isRegister, modrm, modrmReg, regAddress, rmAddress } from "../decode/instruction";
+import { TWO } from "../decode/tables";
+import { RAX, RCX, RDI, RDX, RSP } from "../state";
+import {
+  LIGHT_KEEPS_FLAGS,
+  LIGHT_READS_FLAGS,
+  LIGHT_SETS_FLAGS,
+  emitLightHandler,
+  registerSet,
+} from "./handler";
+
+/** Leaves an instruction to its handler by a light call. @returns false if this one needs all state in memory */
+export function emitLight(op: u32): bool {
+  const code: u32 = load<u16>(op, OP_CODE);
+  if (code >= 0xd8 && code <= 0xdf) return emitX87(op, code);
+  switch (code >> 8) {
+    case 0:
+      return emitSystem(op, code);
+    case 1:
+      return isVector(code) ? emitVector(op, code) : emitSystem(op, code);
+    case 2:
+      // Not MOVBE and CRC32.
+      return code < 0x2f0 && leave(op, 0, code == 0x217 ? LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
+    default:
+      return emitVectorWithImmediate(op, code);
+  }
+}
+
+function leave(op: u32, writes: u32, flags: u32): bool {
+  emitLightHandler(op, writes, flags);
+  return true;
+}
+
+/** What a general register as r/m adds to the registers written. */
+// @ts-ignore: decorator
+@inline function rmSet(op: u32): u32 { return isRegister(op) ? registerSet(rmAddress(op)) : 0; }
+
+function emitX87(op: u32, code: u32): bool {
+  const group = modrmReg(op);
+  if (!isRegister(op)) return leave(op, 0, LIGHT_KEEPS_FLAGS);
+  // FNSTSW AX; FCOMI and its kin; FCMOVcc. r/m is no general register.
+  if (code == 0xdf && group == 4) emitLightHandler(op, registerSet(RAX), LIGHT_KEEPS_FLAGS);
+  else if ((code == 0xdb || code == 0xdf) && (group == 5 || group == 6)) emitLightHandler(op, 0, LIGHT_SETS_FLAGS);
+  else if ((code == 0xda || code == 0xdb) && group < 4) emitLightHandler(op, 0, LIGHT_READS_FLAGS);
+  else emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  return true;
+}
+
+/** MMX and SSE in the map of 0F. */
+function isVector(code: u32): bool {
+  const low = code & 0xff;
+  return (
+    (low >= 0x10 && low < 0x18) ||
+    (low >= 0x28 && low < 0x30) ||
+    (low >= 0x50 && low < 0x80) ||
+    low == 0xae ||
+    low == 0xc2 ||
+    (low >= 0xc4 && low <= 0xc6) ||
+    (low >= 0xd0 && low < 0xff)
+  );
+}
+
+function emitVector(op: u32, code: u32): bool {
+  switch (code) {
+    case TWO | 0x2c:
+    case TWO | 0x2d:
+    case TWO | 0x50:
+    case TWO | 0xc5:
+    case TWO | 0xd7:
+      // CVT(T)SS2SI and its kin, MOVMSKPS, PEXTRW, PMOVMSKB. Of those that convert to MMX it names no such register.
+      return leave(op, registerSet(regAddress(op)), LIGHT_KEEPS_FLAGS);
+    case TWO | 0x2e:
+    case TWO | 0x2f:
+      return leave(op, 0, LIGHT_SETS_FLAGS);
+    case TWO | 0x7e:
+      return leave(op, rmSet(op), LIGHT_KEEPS_FLAGS);
+    case TWO | 0xae:
+      // FXSAVE and the like; with F3 the bases of FS and GS; XSAVE takes its mask from RDX:RAX.
+      emitLightHandler(op, rmSet(op), LIGHT_KEEPS_FLAGS);
+      return true;
+    case TWO | 0xf7:
+      // MASKMOVDQU.
+      emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+      return true;
+    default:
+      return leave(op, 0, LIGHT_KEEPS_FLAGS);
+  }
+}
+
+function emitVectorWithImmediate(op: u32, code: u32): bool {
+  const low = code & 0xff;
+  if (low >= 0x60 && low < 0x64) {
+    // PCMPESTRM and its kin: the lengths in RAX and RDX, the place to RCX.
+    emitLightHandler(op, (low & 1) != 0 ? registerSet(RCX) : 0, LIGHT_SETS_FLAGS);
+    return true;
+  }
+  return leave(op, low >= 0x14 && low < 0x18 ? rmSet(op) : 0, LIGHT_KEEPS_FLAGS);
+}
+
+function emitSystem(op: u32, code: u32): bool {
+  switch (code) {
+    case 0x8c:
+      return leave(op, rmSet(op), LIGHT_KEEPS_FLAGS);
+    case 0x8e:
+      return leave(op, 0, LIGHT_KEEPS_FLAGS);
+    case 0x9c:
+      emitLightHandler(op, registerSet(RSP), LIGHT_READS_FLAGS);
+      return true;
+    case 0x9d:
+      // Its block ends here: a change of privilege to access memory is seen at the next entry.
+      emitLightHandler(op, registerSet(RSP), LIGHT_SETS_FLAGS);
+      return true;
+    case 0xfa:
+    case 0xfb:
+    case 0xfc:
+    case 0xfd:
+      emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+      return true;
+    case TWO | 0x01:
+      // SWAPGS, RDTSCP.
+      if (modrm(op) == 0xf8) emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+      else if (modrm(op) == 0xf9) {
+        emitLightHandler(op, registerSet(RAX) | registerSet(RCX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
+      } else return false;
+      return true;
+    case TWO | 0x20:
+    case TWO | 0x21:
+      // From control and debug registers.
+      return leave(op, rmSet(op), LIGHT_KEEPS_FLAGS);
+    case TWO | 0x31:
+      emitLightHandler(op, registerSet(RAX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
+      return true;
+    default:
+      return false;
+  }
+}

@@ -16,11 +16,8 @@ export { emitQueued, emittedFunctions, installed } from "./translate/translator"
 // For translated code (emulator/cpu/translations.ts).
 export {
   runHandler,
-  locateRead,
-  locateWrite,
   storeFlags,
   testCondition,
-  notePlace,
 } from "./translate/support";
 export { multiplyHighSigned } from "./execute/multiply";
 export { multiplyHigh } from "./execute/wide";

@@ -23,6 +23,7 @@ import {
   INTERRUPT_SHADOW,
   LEAVE_CAUSE,
   LEAVE_HANDLER,
+  LEAVE_PLACE,
   MODE_64,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -142,10 +143,10 @@ export function run(): u32 {
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
   call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base);
-  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) runOne();
   // Handlers that ran within left their place.
-  else store<u64>(CURRENT_OP, 0);
-  countTranslated();
+  store<u64>(CURRENT_OP, 0);
+  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) finishBlock();
+  else countTranslated();
   const counter = STATISTIC_LEAVES + (load<u32>(LEAVE_CAUSE) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
 }
@@ -174,8 +175,11 @@ function heatUp(block: u32, pageBase: u64): bool {
 
 /** Runs decoded instructions from `start` up to `end`, or to where a handler moved BLOCK_LIMIT. */
 // @ts-ignore: decorator
-@inline function runBlock(start: u32, end: u32, mode: u32): void {
-  let op = start;
+@inline function runBlock(start: u32, end: u32, mode: u32): void { runOps(start, start, end, mode); }
+
+/** As runBlock(), from `op` on. What ran before it in the block is not counted yet. */
+// @ts-ignore: decorator
+@inline function runOps(op: u32, start: u32, end: u32, mode: u32): void {
   store<u32>(BLOCK_START, start);
   store<u32>(BLOCK_LIMIT, end);
   while (true) {
@@ -188,14 +192,16 @@ function heatUp(block: u32, pageBase: u64): bool {
   leave(op - OP_SIZE, mode);
 }
 
-/** Runs the handler of CURRENT_OP, which translated code left there with its block and the count up to that. */
-function runOne(): void {
+/** Goes on by the interpreter with the block in which translated code left an instruction to its handler. */
+function finishBlock(): void {
   settleFlags();
-  const op = load<u32>(CURRENT_OP);
-  const mode = load<u32>(CODE_MODE);
-  call_indirect(load<u32>(op, OP_HANDLER), op);
-  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - load<u32>(BLOCK_START)) / OP_SIZE + 1));
-  leave(op, mode);
+  const place = load<u32>(LEAVE_PLACE);
+  const op = (place >> 6) << 4;
+  const start = op - (place & 63) * OP_SIZE;
+  const ops = load<u32>(start - BLOCK_HEADER, BLOCK_COUNT);
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) - ops);
+  countTranslated();
+  runOps(op, start, start + ops * OP_SIZE, load<u32>(CODE_MODE));
 }
 
 /** After the last instruction that ran: RIP, unless it set RIP itself. */

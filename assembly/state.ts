@@ -194,6 +194,9 @@ export const PENDING_B: u32 = 0xab8;
 export const JUMP_KEY: u32 = 0xac0;
 /** u32, LEAVE_*: why translated code came back to the run loop. */
 export const LEAVE_CAUSE: u32 = 0xac8;
+/** u32, which instruction translated code leaves to its handler: address of the decoded op << 2 | its number in the block
+ * (decoded ops lie at multiples of 16). INSTRUCTION_COUNT counts the whole block then. */
+export const LEAVE_PLACE: u32 = 0xacc;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */

@@ -9,7 +9,9 @@ const whole = (value: number): string => value.toLocaleString("en-US");
 export function describeStatistics(statistics: MachineStatistics): StatisticLine[] {
   const { instructions, translatedInstructions, regionEntries, exits } = statistics;
   const share = instructions > 0 ? (100 * translatedInstructions) / instructions : 0;
-  const perEntry = regionEntries > 0 ? translatedInstructions / regionEntries : 0;
+  const { chained, leaves } = statistics;
+  const regionRuns = regionEntries + chained;
+  const perRun = regionRuns > 0 ? translatedInstructions / regionRuns : 0;
   return [
     ["instructions", whole(instructions)],
     ["translated share", `${share.toFixed(1)} %`],
@@ -17,7 +19,12 @@ export function describeStatistics(statistics: MachineStatistics): StatisticLine
     ["WebAssembly made", `${(statistics.translatedBytes / 1024).toFixed(0)} KiB`],
     ["compile time", `${(statistics.compileMs / 1000).toFixed(2)} s, beside the run`],
     ["evictions", whole(statistics.evictions)],
-    ["region entries", `${whole(regionEntries)}, ${perEntry.toFixed(0)} instructions each`],
+    ["region runs", `${whole(regionRuns)}, ${perRun.toFixed(0)} instructions each, ${whole(chained)} chained`],
+    [
+      "left regions for",
+      `${whole(leaves.miss)} miss, ${whole(leaves.limit)} limit, ${whole(leaves.attention)} attention, ` +
+        `${whole(leaves.mode)} mode, ${whole(leaves.handler)} handler`,
+    ],
     ["blocks decoded", `${whole(statistics.blocksDecoded)}, emptied ${whole(statistics.blockFlushes)} times`],
     ["writes to code", whole(statistics.codeWrites)],
     ["left to handlers", describeHandlers(statistics)],

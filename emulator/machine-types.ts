@@ -96,6 +96,10 @@ export interface MachineStatistics {
   readonly evictions: number;
   /** Times that the interpreter's loop entered translated code. */
   readonly regionEntries: number;
+  /** Times that one region went straight to the next. */
+  readonly chained: number;
+  /** Why translated code came back to the interpreter's loop. */
+  readonly leaves: LeaveCounts;
   /** Blocks of instructions decoded, since the last reset. */
   readonly blocksDecoded: number;
   /** Times that the room for decoded code was emptied, since the last reset. */
@@ -112,6 +116,19 @@ export interface MachineStatistics {
   readonly handlers: readonly HandlerCount[];
   /** Why the core came back to the host. */
   readonly exits: ExitCounts;
+}
+
+export interface LeaveCounts {
+  /** What follows was not known to be translated. */
+  readonly miss: number;
+  /** The next block did not fit before the end of the slice. */
+  readonly limit: number;
+  /** An access to memory wanted a look: changed code, an interrupt, a breakpoint. */
+  readonly attention: number;
+  /** An instruction changed the mode or wanted to stop. */
+  readonly mode: number;
+  /** An access that was not to plain RAM, or a fault. */
+  readonly handler: number;
 }
 
 export interface HandlerCount {

@@ -117,11 +117,6 @@ function markCode(page: u32, start: u32, length: u32): void {
   if (before == 0) tlbProtectPage(page);
 }
 
-/** True if decoded code is within 64 bytes of a range that lies in one page. */
-export function holdsCode(physical: u32, length: u32): bool {
-  return (load<u64>(PAGE_CODE + ((physical >> 12) << 3)) & granules(physical & 0xfff, length)) != 0;
-}
-
 /** Forgets decoded code in [physical, physical + length), length at least 1. The running block, if hit, ends. */
 export function invalidateCode(physical: u32, length: u32): void {
   const last = physical + length - 1;

@@ -3,6 +3,7 @@
 // left or a handler runs.
 
 import {
+  CODE_BASE,
   FLAG_CARRIES,
   FLAG_RESULT,
   INSTRUCTION_COUNT,
@@ -10,6 +11,7 @@ import {
   LEAVE_CAUSE,
   LEAVE_HANDLER,
   LEAVE_MODE,
+  LEAVE_PLACE,
   PENDING_B,
   PENDING_KIND,
   REGS,
@@ -21,12 +23,10 @@ import { KIND_RAW } from "./support";
 import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS, hintedIf } from "./module";
 import {
   BR,
-  BR_IF,
   CATCH_ALL,
   END,
   I32_EQZ,
   I32_LOAD,
-  I32_NE,
   I32_STORE,
   I64_ADD,
   I64_AND,
@@ -67,24 +67,23 @@ export const LOCAL_A: u32 = 23;
 export const LOCAL_B: u32 = 24;
 export const LOCAL_RESULT: u32 = 25;
 export const LOCAL_ADDRESS: u32 = 26;
-/** RIP on the way out. */
+/** RIP on the way out; on the way to a handler CODE_BASE. */
 export const LOCAL_RIP: u32 = 27;
 export const LOCALS_I64: u32 = 26;
 /** Kind of the pending flags (translate/support.ts). */
 export const LOCAL_FLAG_KIND: u32 = 28;
 export const LOCAL_TLB: u32 = 29;
 export const LOCAL_ENTRY: u32 = 30;
-/** 1 while memory has the registers and flags, not the locals. */
+/** 1 while memory has the flags, not the locals. */
 export const LOCAL_IN_MEMORY: u32 = 31;
 /** Where a read-modify-write writes. */
 export const LOCAL_POINTER: u32 = 32;
-/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. */
+/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
 export const LOCAL_STOP: u32 = 33;
 export const LOCALS_I32: u32 = 6;
 
-/** Registers that the region reads or writes, and that it writes: bit n for register n. */
+/** Registers that the region reads or writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
-export let writtenRegisters: u32 = 0;
 
 export const ALL_REGISTERS: u32 = 0xffff;
 
@@ -118,7 +117,6 @@ export function beginRegion(mode64: bool, firstPass: bool): void {
   if (firstPass) {
     usedRegisters = 0;
     catches = false;
-    writtenRegisters = 0;
   }
 }
 
@@ -141,11 +139,13 @@ export function getRegister(n: u32): void {
   localGet(LOCAL_REGISTER + n);
 }
 
-/** Pops into register n, all 64 bits. */
+/** Pops into register n, all 64 bits. Memory has it at once: ways out need nothing of the registers then. */
 export function setRegister(n: u32): void {
   usedRegisters |= 1 << n;
-  writtenRegisters |= 1 << n;
   localSet(LOCAL_REGISTER + n);
+  i32Const(0);
+  localGet(LOCAL_REGISTER + n);
+  access(I64_STORE, REGS + (n << 3));
 }
 
 /** Pushes the count of instructions retired before this block began. */
@@ -176,16 +176,6 @@ export function loadRegisters(set: u32): void {
     i32Const(0);
     access(I64_LOAD, REGS + (n << 3));
     localSet(LOCAL_REGISTER + n);
-  }
-}
-
-/** Gives memory registers of a set, as far as the region writes them. */
-export function storeRegisters(set: u32): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((writtenRegisters & set & (1 << n)) == 0) continue;
-    i32Const(0);
-    localGet(LOCAL_REGISTER + n);
-    access(I64_STORE, REGS + (n << 3));
   }
 }
 
@@ -263,11 +253,23 @@ export function prologue(): void {
   loadTlbSet();
 }
 
-/** Stores RIP and the count. */
-function storePlace(): void {
+/** Where the ways to the run loop end that leave an instruction to its handler. */
+export function handlerEpilogue(): void {
+  leaveFlagsPending();
   i32Const(0);
   localGet(LOCAL_RIP);
-  access(I64_STORE, RIP);
+  access(I64_STORE, CODE_BASE);
+  storeCount();
+  i32Const(0);
+  localGet(LOCAL_STOP);
+  access(I32_STORE, LEAVE_PLACE);
+  i32Const(0);
+  i32Const(LEAVE_HANDLER);
+  access(I32_STORE, LEAVE_CAUSE);
+  byte(RETURN);
+}
+
+function storeCount(): void {
   i32Const(0);
   localGet(LOCAL_LIMIT);
   localGet(LOCAL_LEFT);
@@ -277,24 +279,18 @@ function storePlace(): void {
 
 /** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
 export function epilogue(): void {
-  storeRegisters(ALL_REGISTERS);
   leaveFlagsPending();
+  i32Const(0);
+  localGet(LOCAL_RIP);
+  access(I64_STORE, RIP);
+  storeCount();
   localGet(LOCAL_STOP);
   hintedIf(false);
   i32Const(0);
   localGet(LOCAL_STOP);
   access(I32_STORE, LEAVE_CAUSE);
-  // The place is in memory already if the run loop is to run a handler.
-  localGet(LOCAL_STOP);
-  i32Const(LEAVE_HANDLER);
-  byte(I32_NE);
-  byte(IF);
-  byte(TYPE_VOID);
-  storePlace();
-  byte(END);
   byte(RETURN);
   byte(END);
-  storePlace();
   localGet(LOCAL_RIP);
   byte(RETURN_CALL);
   unsigned(FUNCTION_CHAIN);
@@ -307,7 +303,6 @@ export function catchFault(): void {
   byte(I32_EQZ);
   byte(IF);
   byte(TYPE_VOID);
-  storeRegisters(ALL_REGISTERS);
   storePendingFlags();
   byte(END);
   byte(RETHROW);
@@ -322,7 +317,6 @@ export function setInMemory(inMemory: bool): void {
 
 /** Before a handler: memory has all state. */
 export function toMemory(): void {
-  storeRegisters(ALL_REGISTERS);
   storePendingFlags();
   setInMemory(true);
 }
@@ -353,15 +347,17 @@ export function branchToExit(): void {
   unsigned(handlerLabel() + 1);
 }
 
-/** Leaves the running instruction, of which nothing is done yet, to its handler; the place is noted. */
-export function branchToHandler(): void {
+/** Leaves the running instruction, of which nothing is done yet, to its handler. */
+export function leaveToHandler(): void {
+  i32Const((currentOp << 2) | currentIndex);
+  localSet(LOCAL_STOP);
+  localGet(LOCAL_BASE);
+  if (blockDelta != 0) {
+    i64Const(blockDelta);
+    byte(I64_ADD);
+  }
+  localSet(LOCAL_RIP);
   byte(BR);
-  unsigned(handlerLabel());
-}
-
-/** As branchToHandler(), if the i32 on the stack is not 0. */
-export function branchIfToHandler(): void {
-  byte(BR_IF);
   unsigned(handlerLabel());
 }
 

@@ -14,18 +14,17 @@ import {
   LOCAL_TLB,
   blockDelta,
   branchToExit,
-  branchToHandler,
   enterLabel,
   exitTo,
   is64,
   leaveLabel,
+  leaveToHandler,
   nextOffset,
-  pushPlace,
   pushRip,
 } from "./context";
 import { sizeOf } from "./integer";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { FUNCTION_NOTE_PLACE, hintedIf } from "./module";
+import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
 import { branchTo } from "./structure";
 import {
@@ -50,7 +49,6 @@ import {
   TYPE_VOID,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
@@ -297,9 +295,7 @@ function checkTarget(): void {
   byte(I32_EQZ);
   hintedIf(false);
   enterLabel();
-  pushPlace();
-  call(FUNCTION_NOTE_PLACE);
-  branchToHandler();
+  leaveToHandler();
   leaveLabel();
   byte(END);
 }

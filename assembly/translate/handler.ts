@@ -1,8 +1,8 @@
 // An instruction that translated code leaves to the interpreter's handler: state goes to memory, the handler runs as
 // it would in the run loop, and the registers come back. Of a handler about which more is known, only what it needs.
 
-import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP, ZERO_REG } from "../state";
-import { OP_EA, OP_EA_JUMPS, OP_INDEX, isRegister, rmAddress } from "../decode/instruction";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP } from "../state";
+import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
   LOCAL_RIP,
   blockCount,
@@ -11,15 +11,15 @@ import {
   enterLabel,
   flagsFromMemory,
   fromMemory,
+  leaveFlagsPending,
   leaveLabel,
   loadRegisters,
   nextOffset,
   pushPlace,
-  setCatches,
   storePendingFlags,
-  storeRegisters,
   stopAt,
   stopIfModeChanged,
+  takeFlagsBack,
   toMemory,
 } from "./context";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
@@ -58,30 +58,28 @@ export const LIGHT_READS_FLAGS: u32 = 1;
 /** It sets them all, after the last thing that can fault. */
 export const LIGHT_SETS_FLAGS: u32 = 2;
 
-/**
- * Calls the handler of `op`, which reads and writes no general registers but those of two sets (bit n: register n).
- * The rest stays in locals, and so do pending flags that it does not set. It must write registers and flags only after
- * the last thing that can fault, go on to the next instruction, and leave mode, privilege and paging as they are.
- */
-export function emitLightHandler(op: u32, reads: u32, writes: u32, flags: u32): void {
-  setCatches();
-  storeRegisters(reads);
+/** Calls the handler of `op`. Flags that it neither reads nor sets stay pending, in memory too: it may fault. */
+export function callHandler(flags: u32): void {
   if ((flags & LIGHT_READS_FLAGS) != 0) storePendingFlags();
+  else leaveFlagsPending();
   pushPlace();
   call(FUNCTION_HANDLER);
-  loadRegisters(writes);
+  if ((flags & LIGHT_READS_FLAGS) == 0) takeFlagsBack();
   if ((flags & LIGHT_SETS_FLAGS) != 0) flagsFromMemory();
+}
+
+/**
+ * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n), and leaves
+ * mode, privilege and paging as they are.
+ */
+export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
+  callHandler(flags);
+  loadRegisters(writes);
   leaveIfAsked(op);
 }
 
-/** The registers that a memory operand's address is made of: a set as emitLightHandler() takes it. */
-export function addressRegisters(op: u32): u32 {
-  if (isRegister(op)) return 0;
-  return registerSet(rmAddress(op)) | registerSet(load<u16>(op, OP_INDEX));
-}
-
 /** The set of one register, by its state address; byte registers are part of theirs. */
-export function registerSet(address: u32): u32 { return address == ZERO_REG ? 0 : 1 << ((address - REGS) >> 3); }
+export function registerSet(address: u32): u32 { return 1 << ((address - REGS) >> 3); }
 
 /** Out of the region, if the handler asked the run loop to look up. */
 function leaveIfAsked(op: u32): void {

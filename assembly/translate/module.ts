@@ -21,20 +21,17 @@ import {
 /** Type of a translated function: entry (i32), base (i64) -> (). */
 export const TYPE_ENTRY: u32 = 0;
 /** Of the function that goes to the next: RIP (i64) -> (). */
-const TYPE_CHAIN: u32 = 3;
+const TYPE_CHAIN: u32 = 2;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
-export const FUNCTION_LOCATE_READ: u32 = 1;
-export const FUNCTION_LOCATE_WRITE: u32 = 2;
-export const FUNCTION_STORE_FLAGS: u32 = 3;
-export const FUNCTION_CONDITION: u32 = 4;
-export const FUNCTION_MULTIPLY_HIGH: u32 = 5;
-export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 6;
-export const FUNCTION_NOTE_PLACE: u32 = 7;
-export const FUNCTION_MAY_CHAIN: u32 = 8;
-export const FUNCTION_CHAIN: u32 = 9;
-const IMPORTED_FUNCTIONS: u32 = 10;
+export const FUNCTION_STORE_FLAGS: u32 = 1;
+export const FUNCTION_CONDITION: u32 = 2;
+export const FUNCTION_MULTIPLY_HIGH: u32 = 3;
+export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 4;
+export const FUNCTION_MAY_CHAIN: u32 = 5;
+export const FUNCTION_CHAIN: u32 = 6;
+const IMPORTED_FUNCTIONS: u32 = 7;
 
 /** Where bodies are written before it is known how many they are. */
 export const BODIES: u32 = EMITTER + 0x40000;
@@ -71,11 +68,10 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(8);
+  unsigned(7);
   // Bit i of the first argument: parameter i is an i64.
   type(0b10, 2, 0);
   type(0b1100, 4, 0);
-  type(0b110001, 6, TYPE_I32);
   type(0b1, 1, 0);
   type(0b1110, 4, 0);
   type(0b01110, 5, TYPE_I32);
@@ -118,14 +114,11 @@ function imports(): void {
   unsigned(1 + IMPORTED_FUNCTIONS);
   importMemory();
   importFunction(FUNCTION_HANDLER, 1);
-  importFunction(FUNCTION_LOCATE_READ, 2);
-  importFunction(FUNCTION_LOCATE_WRITE, 2);
-  importFunction(FUNCTION_STORE_FLAGS, 4);
-  importFunction(FUNCTION_CONDITION, 5);
-  importFunction(FUNCTION_MULTIPLY_HIGH, 6);
-  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 6);
-  importFunction(FUNCTION_NOTE_PLACE, 1);
-  importFunction(FUNCTION_MAY_CHAIN, 7);
+  importFunction(FUNCTION_STORE_FLAGS, 3);
+  importFunction(FUNCTION_CONDITION, 4);
+  importFunction(FUNCTION_MULTIPLY_HIGH, 5);
+  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);
+  importFunction(FUNCTION_MAY_CHAIN, 6);
   importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }

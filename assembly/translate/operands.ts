@@ -36,18 +36,16 @@ import {
   LOCAL_POINTER,
   LOCAL_RESULT,
   LOCAL_TLB,
-  branchIfToHandler,
   enterLabel,
   getRegister,
   is64,
   leaveLabel,
+  leaveToHandler,
   nextOffset,
-  pushPlace,
   setRegister,
 } from "./context";
-import { FUNCTION_LOCATE_READ, FUNCTION_LOCATE_WRITE, hint } from "./module";
+import { hintedIf } from "./module";
 import {
-  ELSE,
   END,
   I32_ADD,
   I32_AND,
@@ -70,11 +68,8 @@ import {
   I64_STORE16,
   I64_STORE32,
   I64_STORE8,
-  IF,
-  TYPE_I32,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
@@ -233,25 +228,19 @@ function pushPointer(): void {
   byte(I32_ADD);
 }
 
-/** Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag; what is not plain RAM is a handler's. */
+/**
+ * Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag. What the TLB does not let through is the
+ * handler's: it fills the TLB, or sees to the fault, the device or the decoded code there.
+ */
 export function locateMemory(size: u32, tag: u32): void {
   probe(size, tag);
-  hint(true);
-  byte(IF);
-  byte(TYPE_I32);
-  enterLabel();
-  pushPointer();
-  byte(ELSE);
-  localGet(LOCAL_ADDRESS);
-  i32Const(1 << size);
-  pushPlace();
-  call(tag == TLB_READ_TAG ? FUNCTION_LOCATE_READ : FUNCTION_LOCATE_WRITE);
-  localTee(LOCAL_POINTER);
   byte(I32_EQZ);
-  branchIfToHandler();
-  localGet(LOCAL_POINTER);
+  hintedIf(false);
+  enterLabel();
+  leaveToHandler();
   leaveLabel();
   byte(END);
+  pushPointer();
 }
 
 function loadOpcode(size: u32): u32 {

@@ -2,7 +2,7 @@
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
 // at the TLB. Blocks stand in the order of their addresses.
 
-import { LEAVE_HANDLER, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
 import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
@@ -19,11 +19,11 @@ import {
   enterLabel,
   epilogue,
   exitTo,
+  handlerEpilogue,
   leaveLabel,
   nextOffset,
   prologue,
   stopAt,
-  stopFor,
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
@@ -234,7 +234,7 @@ function emitBody(): void {
     byte(END);
   }
   byte(END);
-  stopFor(LEAVE_HANDLER);
+  handlerEpilogue();
   byte(END);
   epilogue();
   endBody();

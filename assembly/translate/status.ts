@@ -74,7 +74,7 @@ export function emitClearInterrupt(op: u32): bool {
   byte(IF);
   byte(TYPE_VOID);
   enterLabel();
-  emitLightHandler(op, 0, 0, LIGHT_KEEPS_FLAGS);
+  emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
   leaveLabel();
   byte(ELSE);
   changeSystemFlag(INTERRUPT_FLAG, false);

@@ -5,7 +5,6 @@ import { OPF_ADDRESS_16, OPF_ADDRESS_32, OPF_F2, OPF_F3, OP_CODE, OP_EA, opFlags
 import { DF } from "../execute/flags";
 import { BLOCK_LIMIT, CS, EFLAGS, FS, RAX, RCX, RDI, RIP, RSI } from "../state";
 import {
-  ALL_REGISTERS,
   LOCAL_A,
   LOCAL_ADDRESS,
   LOCAL_B,
@@ -13,25 +12,24 @@ import {
   LOCAL_RIP,
   branchToExit,
   enterLabel,
-  flagsFromMemory,
   is64,
-  leaveFlagsPending,
   leaveLabel,
   loadRegisters,
   nextOffset,
-  pushPlace,
   pushRip,
-  setInMemory,
   stopIfModeChanged,
-  takeFlagsBack,
-  storePendingFlags,
-  storeRegisters,
 } from "./context";
 import { goTo } from "./control";
 import { setFlags } from "./flags";
-import { registerSet } from "./handler";
+import {
+  LIGHT_KEEPS_FLAGS,
+  LIGHT_READS_FLAGS,
+  LIGHT_SETS_FLAGS,
+  callHandler,
+  registerSet,
+} from "./handler";
 import { sizeOf } from "./integer";
-import { FUNCTION_HANDLER, hintedIf } from "./module";
+import { hintedIf } from "./module";
 import { mask, popRegister, pushRegister, pushSegmentBase, readMemory, writeMemory } from "./operands";
 import { KIND_SUB } from "./support";
 import {
@@ -47,7 +45,6 @@ import {
   SELECT,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
@@ -139,21 +136,13 @@ function advance(register: u32): void {
   popRegister(register, addressSize());
 }
 
-/** The handler counts down and moves the pointers as it goes, and may fault in between: all state is in memory, but
- * flags that it does not set may be pending there. */
+/** The handler counts down and moves the pointers as it goes. */
 function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
-  storeRegisters(ALL_REGISTERS);
-  if (compares) storePendingFlags();
-  else leaveFlagsPending();
-  setInMemory(true);
-  pushPlace();
-  call(FUNCTION_HANDLER);
-  setInMemory(false);
+  // A comparison may fault when some flags are set already.
+  callHandler(compares ? LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
   loadRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
-  if (compares) flagsFromMemory();
-  else takeFlagsBack();
   // Out if some of the work is left, or if the run loop is to look up.
   i32Const(0);
   access(I64_LOAD, RIP);

@@ -14,8 +14,6 @@ import {
 } from "../state";
 import { OP_CODE, OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
-import { ACCESS_READ, ACCESS_WRITE } from "../memory/paging";
-import { locate } from "../memory/slow";
 
 // Kinds of pending flags. The low two bits are log2 of the operand's bytes.
 /** `result` and `a` are FLAG_RESULT and FLAG_CARRIES themselves. */
@@ -45,22 +43,6 @@ export function runHandler(op: u32, block: u32, count: u64, codeBase: u64): void
   const counter = HANDLER_COUNTS + (<u32>load<u16>(op, OP_CODE) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
   call_indirect(load<u32>(op, OP_HANDLER), op);
-}
-
-/** Before translated code is left for a handler: which instruction it is. */
-export function notePlace(op: u32, block: u32, count: u64, codeBase: u64): void {
-  enterInstruction(op, block, count, codeBase);
-}
-
-export function locateRead(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
-  const pointer = locate(address, size, ACCESS_READ);
-  if (pointer == 0) enterInstruction(op, block, count, codeBase);
-  return pointer;
-}
-export function locateWrite(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
-  const pointer = locate(address, size, ACCESS_WRITE);
-  if (pointer == 0) enterInstruction(op, block, count, codeBase);
-  return pointer;
 }
 
 // @ts-ignore: decorator

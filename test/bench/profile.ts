@@ -68,15 +68,18 @@ function difference(now: MachineStatistics, before: MachineStatistics): MachineS
     if (typeof value !== "number") continue;
     numbers[key] = key === "regionsAlive" ? value : value - (before[key as keyof MachineStatistics] as number);
   }
-  const exits = Object.fromEntries(
-    Object.entries(now.exits).map(([cause, count]) => [cause, count - before.exits[cause as keyof typeof now.exits]]),
-  );
   return {
     ...now,
     ...numbers,
-    exits: exits as unknown as MachineStatistics["exits"],
+    exits: countsSince(now.exits, before.exits),
+    leaves: countsSince(now.leaves, before.leaves),
     handlers: handlersSince(now, before),
   };
+}
+
+function countsSince<Counts extends { readonly [Cause in keyof Counts]: number }>(now: Counts, before: Counts): Counts {
+  const causes = Object.keys(now) as (keyof Counts)[];
+  return Object.fromEntries(causes.map((cause) => [cause, now[cause] - before[cause]])) as Counts;
 }
 
 function handlersSince(now: MachineStatistics, before: MachineStatistics): HandlerCount[] {

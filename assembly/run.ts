@@ -57,6 +57,7 @@ import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
 import { needsAttention } from "./system/attention";
 import { isFlat32 } from "./translate/guard";
+import { tlbResize } from "./memory/tlb";
 import { fillJump } from "./translate/jump-cache";
 import { settleFlags } from "./translate/support";
 import { ENTRY_BITS } from "./translate/regions";
@@ -80,6 +81,7 @@ const CONTINUE: i32 = -1;
  */
 export function run(): u32 {
   settleFlags();
+  tlbResize();
   if (load<u32>(CURRENT_OP) != 0) recover();
   if (load<u32>(EXCEPTION_PENDING) != 0) {
     if (!deliverPendingException()) return EXIT_SHUTDOWN;

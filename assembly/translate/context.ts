@@ -98,6 +98,10 @@ export function setStructureDepth(labels: u32): void { structureDepth = labels; 
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
+/** True if code before this place in the block has found SSE enabled: what could disable it ends a block. */
+export let sseIsEnabled: bool = false;
+export function noteSseEnabled(): void { sseIsEnabled = true; }
+
 export function beginRegion(mode64: bool, firstPass: bool): void {
   is64 = mode64;
   if (firstPass) {
@@ -111,6 +115,7 @@ export function beginBlock(ops: u32, count: u32, delta: i64): void {
   blockCount = count;
   depth = 0;
   flagKind = KIND_UNKNOWN;
+  sseIsEnabled = false;
 }
 
 export function beginInstruction(op: u32, index: u32): void {

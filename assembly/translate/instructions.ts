@@ -34,6 +34,7 @@ import { emitMultiply } from "./multiply";
 import { emitDoubleShift, emitShift } from "./shift";
 import { emitCarry, emitClearInterrupt, emitDirection } from "./status";
 import { emitString } from "./string";
+import { emitVector } from "./vector";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */
 export function emitInstruction(op: u32): bool {
@@ -42,7 +43,7 @@ export function emitInstruction(op: u32): bool {
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op) && !emitLight(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitVector(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 

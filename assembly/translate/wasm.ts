@@ -25,7 +25,11 @@ export const I64_LOAD8_U: u32 = 0x31;
 export const I64_LOAD16_U: u32 = 0x33;
 export const I64_LOAD32_U: u32 = 0x35;
 export const I32_STORE: u32 = 0x36;
+export const F32_LOAD: u32 = 0x2a;
+export const F64_LOAD: u32 = 0x2b;
 export const I64_STORE: u32 = 0x37;
+export const F32_STORE: u32 = 0x38;
+export const F64_STORE: u32 = 0x39;
 export const I64_STORE8: u32 = 0x3c;
 export const I64_STORE16: u32 = 0x3d;
 export const I64_STORE32: u32 = 0x3e;
@@ -79,6 +83,9 @@ export const I64_EXTEND32_S: u32 = 0xc4;
 
 export const TYPE_I32: u32 = 0x7f;
 export const TYPE_I64: u32 = 0x7e;
+export const TYPE_F32: u32 = 0x7d;
+export const TYPE_F64: u32 = 0x7c;
+export const TYPE_V128: u32 = 0x7b;
 export const TYPE_FUNCTION: u32 = 0x60;
 export const TYPE_VOID: u32 = 0x40;
 
@@ -153,6 +160,19 @@ export function localTee(index: u32): void {
 /** A load or store; no alignment is promised. */
 export function access(opcode: u32, offset: u32): void {
   byte(opcode);
+  byte(0);
+  unsigned(offset);
+}
+
+/** An opcode of the vector instructions, those with the prefix FD. */
+export function vector(opcode: u32): void {
+  byte(0xfd);
+  unsigned(opcode);
+}
+
+/** As access(), for vectors. */
+export function vectorAccess(opcode: u32, offset: u32): void {
+  vector(opcode);
   byte(0);
   unsigned(offset);
 }

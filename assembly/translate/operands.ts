@@ -4,7 +4,10 @@
 import {
   REGS,
   SEGMENTS,
+  FLAT_READ,
+  FLAT_WRITE,
   SEGMENT_BASE,
+  SEGMENT_FLAT,
   SEGMENT_STRIDE,
   TLB_ADDEND,
   TLB_READ_TAG,
@@ -52,6 +55,7 @@ import {
   I32_AND,
   I32_EQZ,
   I32_LOAD,
+  I32_NE,
   I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
@@ -138,8 +142,8 @@ export function canAddress(op: u32, write: bool): bool {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
-  // The region's guard covers ES, SS and DS. CS may not be readable; FS and GS may be anything.
-  return kind == EA_SEGMENTED_32 && segment < FS && segment != CS;
+  // The region's guard covers ES, SS and DS. CS may not be readable.
+  return kind == EA_SEGMENTED_32 && segment != CS;
 }
 
 /** Pushes the offset part of the address, as LEA has it. */
@@ -177,7 +181,7 @@ export function hasShortAddress(op: u32): bool {
 }
 
 /** Pushes the base of a segment. */
-export function pushSegmentBase(segment: u32): void {
+function pushSegmentBase(segment: u32): void {
   i32Const(0);
   access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
 }
@@ -190,12 +194,27 @@ export function computeAddress(op: u32): void {
 
 /** Pops an offset in the memory operand's segment: LOCAL_ADDRESS becomes its linear address. */
 export function setAddress(op: u32): void {
-  const segment: u32 = load<u8>(op, OP_EA) & 7;
-  if (is64 && segment >= FS) {
-    pushSegmentBase(segment);
-    byte(I64_ADD);
-  }
+  addSegmentBase(load<u8>(op, OP_EA) & 7);
   localSet(LOCAL_ADDRESS);
+}
+
+/** Adds the base of FS or GS to the offset on the stack. Outside 64-bit mode they may be anything: one that has a limit,
+ * or forbids something, is the handler's. */
+export function addSegmentBase(segment: u32): void {
+  if (segment < FS) return;
+  pushSegmentBase(segment);
+  byte(I64_ADD);
+  if (is64) return;
+  mask(2);
+  i32Const(0);
+  access(I32_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_FLAT);
+  i32Const(FLAT_READ | FLAT_WRITE);
+  byte(I32_NE);
+  hintedIf(false);
+  enterLabel();
+  leaveToHandler();
+  leaveLabel();
+  byte(END);
 }
 
 /** Pushes (i32) the TLB's entry for LOCAL_ADDRESS. */

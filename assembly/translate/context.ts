@@ -70,6 +70,9 @@ export const LOCAL_POINTER: u32 = 30;
 export const LOCAL_STOP: u32 = 31;
 export const LOCAL_TLB_MASK: u32 = 32;
 export const LOCALS_I32: u32 = 6;
+/** Results of the instruction as numbers. */
+export const LOCAL_F64: u32 = 33;
+export const LOCAL_F32: u32 = 34;
 
 /** Registers that the region reads or writes: bit n for register n. */
 export let usedRegisters: u32 = 0;

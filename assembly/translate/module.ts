@@ -11,7 +11,6 @@ import {
   TYPE_FUNCTION,
   TYPE_I32,
   TYPE_I64,
-  TYPE_V128,
   TYPE_VOID,
   byte,
   patch,
@@ -228,15 +227,14 @@ function beginCode(count: u32): void {
 }
 
 /** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters, then
- * one of v128, f64 and f32 each. */
+ * one of f64 and one of f32. */
 export function beginBody(i64s: u32, i32s: u32): void {
   bodySize = reserve();
   hintsStart = hintsEnd;
   hintsEnd += 4;
-  unsigned(5);
+  unsigned(4);
   locals(i64s, TYPE_I64);
   locals(i32s, TYPE_I32);
-  locals(1, TYPE_V128);
   locals(1, TYPE_F64);
   locals(1, TYPE_F32);
 }

@@ -137,7 +137,7 @@ function writeFloat(random: Random, view: DataView, at: number): void {
       ? random.below(64) - 32
       : (random.next() / 0x10000000 - 8) * 2 ** (random.below(40) - 20);
     return random.once(12)
-      ? random.pick([0, -0, Infinity, NaN, 1e-310, 1e-40, 1e300, 4294967296.5, -2147483648])
+      ? random.pick([0, -0, Infinity, NaN, 1e-310, 1e-40, 1e-200, 1e-200, 1e-25, 1e300, 4294967296.5, -2147483648])
       : value;
   };
   if (random.once(3)) {

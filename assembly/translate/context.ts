@@ -321,7 +321,7 @@ export function toMemory(): void {
   setInMemory(true);
 }
 
-function loadTlbSet(): void {
+export function loadTlbSet(): void {
   i32Const(0);
   access(I32_LOAD, TLB_SET);
   localSet(LOCAL_TLB);

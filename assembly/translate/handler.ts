@@ -37,11 +37,8 @@ import {
 
 /** Calls the handler of `op`. One that sets RIP itself leaves the region. */
 export function emitHandler(op: u32): void {
-  toMemory();
-  pushPlace();
-  call(FUNCTION_HANDLER);
-  fromMemory();
   if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) {
+    callHandler(LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS);
     i32Const(0);
     access(I64_LOAD, RIP);
     localSet(LOCAL_RIP);
@@ -49,6 +46,10 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
+  toMemory();
+  pushPlace();
+  call(FUNCTION_HANDLER);
+  fromMemory();
   leaveIfAsked(op);
 }
 

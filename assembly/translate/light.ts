@@ -5,6 +5,7 @@
 import { OP_CODE, isRegister, modrm, modrmReg, regAddress, rmAddress } from "../decode/instruction";
 import { TWO } from "../decode/tables";
 import { RAX, RBP, RCX, RDX, RSP } from "../state";
+import { loadTlbSet } from "./context";
 import {
   LIGHT_KEEPS_FLAGS,
   LIGHT_READS_FLAGS,
@@ -101,6 +102,9 @@ function emitInteger(op: u32, code: u32): bool {
   switch (code) {
     case 0x68:
     case 0x6a:
+    case 0x07:
+    case 0x1f:
+      // POP ES, POP DS.
       return leave(op, stack, LIGHT_KEEPS_FLAGS);
     case 0x69:
     case 0x6b:
@@ -109,7 +113,6 @@ function emitInteger(op: u32, code: u32): bool {
       // MOV from a segment register.
       return leave(op, rmSet(op), LIGHT_KEEPS_FLAGS);
     case 0x8e:
-    case 0xfb:
       return leave(op, 0, LIGHT_KEEPS_FLAGS);
     case 0x8f:
       return leave(op, stack | rmSet(op), LIGHT_KEEPS_FLAGS);
@@ -149,10 +152,17 @@ function emitSystem(op: u32, code: u32): bool {
       if (isRegister(op)) return false;
       return leave(op, registerSet(RAX) | registerSet(RDX), LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS);
     case TWO | 0x01:
-      // SWAPGS, RDTSCP.
-      if (modrm(op) == 0xf8) return leave(op, 0, LIGHT_KEEPS_FLAGS);
-      if (modrm(op) != 0xf9) return false;
-      return leave(op, registerSet(RAX) | registerSet(RCX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
+      // RDTSCP.
+      if (modrm(op) == 0xf9) return leave(op, registerSet(RAX) | registerSet(RCX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
+      // CLAC and STAC.
+      if (modrm(op) != 0xca && modrm(op) != 0xcb) return false;
+      leave(op, 0, LIGHT_KEEPS_FLAGS);
+      loadTlbSet();
+      return true;
+    case TWO | 0xa1:
+    case TWO | 0xa9:
+      // POP FS, POP GS.
+      return leave(op, registerSet(RSP), LIGHT_KEEPS_FLAGS);
     case TWO | 0x31:
       return leave(op, registerSet(RAX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
     default:

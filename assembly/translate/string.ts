@@ -3,7 +3,7 @@
 
 import { OPF_ADDRESS_16, OPF_ADDRESS_32, OPF_F2, OPF_F3, OP_CODE, OP_EA, opFlags } from "../decode/instruction";
 import { DF } from "../execute/flags";
-import { BLOCK_LIMIT, CS, EFLAGS, FS, RAX, RCX, RDI, RIP, RSI } from "../state";
+import { BLOCK_LIMIT, CS, EFLAGS, RAX, RCX, RDI, RIP, RSI } from "../state";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
@@ -30,7 +30,7 @@ import {
 } from "./handler";
 import { sizeOf } from "./integer";
 import { hintedIf } from "./module";
-import { mask, popRegister, pushRegister, pushSegmentBase, readMemory, writeMemory } from "./operands";
+import { addSegmentBase, mask, popRegister, pushRegister, readMemory, writeMemory } from "./operands";
 import { KIND_SUB } from "./support";
 import {
   I32_AND,
@@ -70,7 +70,7 @@ export function emitString(op: u32): bool {
   if ((opFlags(op) & OPF_ADDRESS_16) != 0) return false;
   // 32-bit offsets in 64-bit mode are rare.
   if (is64 && (opFlags(op) & OPF_ADDRESS_32) != 0) return false;
-  if (usesSource && !is64 && (segment >= FS || segment == CS)) return false;
+  if (usesSource && !is64 && segment == CS) return false;
   emitElement(op, operation, sizeOf(op), segment);
   return true;
 }
@@ -81,10 +81,7 @@ function emitElement(op: u32, operation: u32, size: u32, segment: u32): void {
     localSet(LOCAL_A);
   } else {
     pushRegister(RSI, addressSize());
-    if (segment >= FS) {
-      pushSegmentBase(segment);
-      byte(I64_ADD);
-    }
+    addSegmentBase(segment);
     localSet(LOCAL_ADDRESS);
     readMemory(size);
     localSet(LOCAL_A);

@@ -16,7 +16,7 @@ export { emitQueued, emittedFunctions, installed } from "./translate/translator"
 // For translated code (emulator/cpu/translations.ts).
 export {
   runHandler,
-  storeFlags,
+  settleFlags,
   testCondition,
 } from "./translate/support";
 export { multiplyHighSigned } from "./execute/multiply";

@@ -12,6 +12,7 @@ import {
   CURRENT_OP,
   EFLAGS,
   EXCEPTION_PENDING,
+  ENTRY_LIMIT,
   EXIT_BUDGET,
   EXIT_HALT,
   EXIT_REQUEST,
@@ -120,7 +121,7 @@ export function run(): u32 {
       const pageBase = rip - (physical & 0xfff);
       const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
       fillJump(rip, translation, base);
-      runTranslation(translation, base, count);
+      runTranslation(translation, base, count, limit);
       continue;
     }
     settleFlags();
@@ -135,14 +136,15 @@ export function run(): u32 {
   }
 }
 
-/** Runs translated code, region after region, until it wants the run loop. `count` is INSTRUCTION_COUNT. */
+/** Runs translated code, region after region, until it wants the run loop. `count` and `limit` are INSTRUCTION_*. */
 // @ts-ignore: decorator
-@inline function runTranslation(translation: u32, base: u64, count: u64): void {
+@inline function runTranslation(translation: u32, base: u64, count: u64, limit: u64): void {
+  store<u64>(ENTRY_LIMIT, limit);
   store<u32>(BLOCK_LIMIT, 0xffffffff);
   store<u32>(LEAVE_CAUSE, 0);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
-  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base);
+  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base, limit - count);
   // Handlers that ran within left their place.
   store<u64>(CURRENT_OP, 0);
   if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) finishBlock();

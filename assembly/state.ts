@@ -197,6 +197,8 @@ export const LEAVE_CAUSE: u32 = 0xac8;
 /** u32, which instruction translated code leaves to its handler: address of the decoded op << 2 | its number in the block
  * (decoded ops lie at multiples of 16). INSTRUCTION_COUNT counts the whole block then. */
 export const LEAVE_PLACE: u32 = 0xacc;
+/** u64, INSTRUCTION_LIMIT when translated code was entered: it counts down from there, and the host may lower it. */
+export const ENTRY_LIMIT: u32 = 0xad0;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */

@@ -10,7 +10,7 @@ import {
   LOCAL_FLAG_RESULT,
   flagKind,
 } from "./context";
-import { signExtend } from "./flags";
+import { readFlags, signExtend } from "./flags";
 import { FUNCTION_CONDITION } from "./module";
 import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
@@ -323,6 +323,7 @@ function pushIsKind(kind: u32): void {
 }
 
 function pushOfUnknown(condition: u32): void {
+  readFlags();
   switch (condition) {
     case ZERO:
       pushZero();
@@ -392,10 +393,6 @@ function pushUnknownCarry(): void {
 }
 
 function pushAsked(condition: u32): void {
-  localGet(LOCAL_FLAG_KIND);
-  localGet(LOCAL_FLAG_A);
-  localGet(LOCAL_FLAG_B);
-  localGet(LOCAL_FLAG_RESULT);
   i32Const(condition << 1);
   call(FUNCTION_CONDITION);
 }

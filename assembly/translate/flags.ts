@@ -1,7 +1,9 @@
-// Flags in translated code. An operation leaves its operands and result in locals, with a kind that says how flags
-// follow from them (translate/support.ts). An instruction that changes one or two flags and keeps the others first has
-// them raw: LOCAL_FLAG_RESULT and LOCAL_FLAG_A become what execute/flags.ts calls FLAG_RESULT and FLAG_CARRIES.
+// Flags in translated code. An operation leaves its operands and result in memory, with a kind that says how flags
+// follow from them (translate/support.ts), and in locals too, which conditions read as long as the kind is known. An
+// instruction that changes one or two flags and keeps the others first has them raw: LOCAL_FLAG_RESULT and LOCAL_FLAG_A
+// become what execute/flags.ts calls FLAG_RESULT and FLAG_CARRIES.
 
+import { FLAG_CARRIES, FLAG_RESULT, PENDING_B, PENDING_KIND } from "../state";
 import { pushCarries, pushOverflow } from "./conditions";
 import {
   KIND_UNKNOWN,
@@ -13,23 +15,28 @@ import {
   LOCAL_FLAG_RESULT,
   LOCAL_RESULT,
   flagKind,
-  flagsFromMemory,
   setFlagKind,
-  storePendingFlags,
 } from "./context";
+import { FUNCTION_SETTLE_FLAGS } from "./module";
 import { KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
+  I32_LOAD,
+  I32_STORE,
   I64_AND,
   I64_EXTEND16_S,
   I64_EXTEND32_S,
   I64_EXTEND8_S,
   I64_EXTEND_I32_U,
+  I64_LOAD,
   I64_OR,
   I64_SHL,
   I64_SHR_S,
   I64_SHR_U,
+  I64_STORE,
   I64_XOR,
+  access,
   byte,
+  call,
   i32Const,
   i64Const,
   localGet,
@@ -54,11 +61,50 @@ export function setFlags(kind: u32, size: u32): void {
   noteKind(kind | size);
 }
 
-/** The flags now follow from the flag locals by this kind. */
+/** The flags now follow from the flag locals by this kind: memory gets them. */
 export function noteKind(kind: u32): void {
+  const operation = kind & ~3;
+  writeFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  if (operation != KIND_LOGIC) writeFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  if (operation != KIND_LOGIC && kind != KIND_RAW) writeFlag(PENDING_B, LOCAL_FLAG_B);
+  i32Const(0);
   i32Const(kind);
-  localSet(LOCAL_FLAG_KIND);
+  access(I32_STORE, PENDING_KIND);
   setFlagKind(kind);
+}
+
+function writeFlag(address: u32, local: u32): void {
+  i32Const(0);
+  localGet(local);
+  access(I64_STORE, address);
+}
+
+function readFlag(address: u32, local: u32): void {
+  i32Const(0);
+  access(I64_LOAD, address);
+  localSet(local);
+}
+
+/** Gives the flag locals, LOCAL_FLAG_KIND with them, what memory has. */
+export function readFlags(): void {
+  readFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  readFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  readFlag(PENDING_B, LOCAL_FLAG_B);
+  i32Const(0);
+  access(I32_LOAD, PENDING_KIND);
+  localSet(LOCAL_FLAG_KIND);
+}
+
+/** The flags in memory are what their names say. */
+export function forgetPending(): void {
+  i32Const(0);
+  i32Const(KIND_RAW);
+  access(I32_STORE, PENDING_KIND);
+}
+
+/** Before a handler that reads flags: none are pending. */
+export function settle(): void {
+  if (flagKind != KIND_RAW) call(FUNCTION_SETTLE_FLAGS);
 }
 
 /** Sign-extends the i64 on the stack from a width. */
@@ -68,7 +114,7 @@ export function signExtend(size: u32): void {
   else if (size == 2) byte(I64_EXTEND32_S);
 }
 
-/** Makes the flags raw. */
+/** Makes the flags raw, in the locals only: noteKind() is to follow, or nothing that changes them. */
 export function makeRaw(): void {
   if (flagKind == KIND_RAW) return;
   if (flagKind == KIND_UNKNOWN) {
@@ -125,8 +171,10 @@ export function makeRawWithoutCarryAndOverflow(): void {
 
 /** By the core: the kind is known at run time only. */
 function askRaw(): void {
-  storePendingFlags();
-  flagsFromMemory();
+  settle();
+  readFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  readFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  setFlagKind(KIND_RAW);
 }
 
 /** Pops the carries. */
@@ -135,7 +183,7 @@ function finishRaw(size: u32): void {
   localGet(LOCAL_FLAG_RESULT);
   signExtend(size);
   localSet(LOCAL_FLAG_RESULT);
-  noteKind(KIND_RAW);
+  setFlagKind(KIND_RAW);
 }
 
 /** Pushes AF in its place among raw carries: bit 4 of the result is the xor of the operands' unless bit 3 carried. */
@@ -169,4 +217,5 @@ export function setCarry(): void {
   byte(I64_AND);
   byte(I64_XOR);
   localSet(LOCAL_FLAG_A);
+  noteKind(KIND_RAW);
 }

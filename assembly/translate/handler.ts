@@ -1,27 +1,25 @@
-// An instruction that translated code leaves to the interpreter's handler: state goes to memory, the handler runs as
-// it would in the run loop, and the registers come back. Of a handler about which more is known, only what it needs.
+// An instruction that translated code leaves to the interpreter's handler: memory has all state, the handler runs as it
+// would in the run loop, and the registers come back; of a handler about which more is known, only those it writes.
 
 import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP } from "../state";
 import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
+  KIND_UNKNOWN,
   LOCAL_RIP,
   blockCount,
   branchToExit,
   currentIndex,
   enterLabel,
-  flagsFromMemory,
   fromMemory,
-  leaveFlagsPending,
   leaveLabel,
   loadRegisters,
   nextOffset,
   pushPlace,
-  storePendingFlags,
+  setFlagKind,
   stopAt,
   stopIfModeChanged,
-  takeFlagsBack,
-  toMemory,
 } from "./context";
+import { forgetPending, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -37,8 +35,10 @@ import {
 
 /** Calls the handler of `op`. One that sets RIP itself leaves the region. */
 export function emitHandler(op: u32): void {
+  settle();
+  pushPlace();
+  call(FUNCTION_HANDLER);
   if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) {
-    callHandler(LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS);
     i32Const(0);
     access(I64_LOAD, RIP);
     localSet(LOCAL_RIP);
@@ -46,9 +46,6 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
-  toMemory();
-  pushPlace();
-  call(FUNCTION_HANDLER);
   fromMemory();
   leaveIfAsked(op);
 }
@@ -59,19 +56,19 @@ export const LIGHT_READS_FLAGS: u32 = 1;
 /** It sets them all, after the last thing that can fault. */
 export const LIGHT_SETS_FLAGS: u32 = 2;
 
-/** Calls the handler of `op`. Flags that it neither reads nor sets stay pending, in memory too: it may fault. */
+/** Calls the handler of `op`. Where it only sets flags they may be pending meanwhile: if it faults they stay so. */
 export function callHandler(flags: u32): void {
-  if ((flags & LIGHT_READS_FLAGS) != 0) storePendingFlags();
-  else leaveFlagsPending();
+  if ((flags & LIGHT_READS_FLAGS) != 0) settle();
   pushPlace();
   call(FUNCTION_HANDLER);
-  if ((flags & LIGHT_READS_FLAGS) == 0) takeFlagsBack();
-  if ((flags & LIGHT_SETS_FLAGS) != 0) flagsFromMemory();
+  if ((flags & LIGHT_SETS_FLAGS) == 0) return;
+  if ((flags & LIGHT_READS_FLAGS) == 0) forgetPending();
+  setFlagKind(KIND_UNKNOWN);
 }
 
 /**
- * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n), and leaves
- * mode, privilege and paging as they are.
+ * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n). It must go on to
+ * the next instruction, and leave mode, privilege and paging as they are.
  */
 export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
   callHandler(flags);

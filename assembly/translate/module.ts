@@ -18,14 +18,14 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function: entry (i32), base (i64) -> (). */
+/** Type of a translated function: entry (i32), base (i64), instructions left (i64) -> (). */
 export const TYPE_ENTRY: u32 = 0;
-/** Of the function that goes to the next: RIP (i64) -> (). */
+/** Of the function that goes to the next: RIP (i64), instructions left (i64) -> (). */
 const TYPE_CHAIN: u32 = 2;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
-export const FUNCTION_STORE_FLAGS: u32 = 1;
+export const FUNCTION_SETTLE_FLAGS: u32 = 1;
 export const FUNCTION_CONDITION: u32 = 2;
 export const FUNCTION_MULTIPLY_HIGH: u32 = 3;
 export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 4;
@@ -70,11 +70,11 @@ function types(): void {
   beginSection(SECTION_TYPE);
   unsigned(7);
   // Bit i of the first argument: parameter i is an i64.
-  type(0b10, 2, 0);
+  type(0b110, 3, 0);
   type(0b1100, 4, 0);
-  type(0b1, 1, 0);
-  type(0b1110, 4, 0);
-  type(0b01110, 5, TYPE_I32);
+  type(0b11, 2, 0);
+  type(0, 0, 0);
+  type(0, 1, TYPE_I32);
   type(0b11, 2, TYPE_I64);
   type(0, 0, TYPE_I32);
   endSection();
@@ -114,7 +114,7 @@ function imports(): void {
   unsigned(1 + IMPORTED_FUNCTIONS);
   importMemory();
   importFunction(FUNCTION_HANDLER, 1);
-  importFunction(FUNCTION_STORE_FLAGS, 3);
+  importFunction(FUNCTION_SETTLE_FLAGS, 3);
   importFunction(FUNCTION_CONDITION, 4);
   importFunction(FUNCTION_MULTIPLY_HIGH, 5);
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);

@@ -14,8 +14,6 @@ import {
   beginBlock,
   beginInstruction,
   beginRegion,
-  catchFault,
-  catches,
   enterLabel,
   epilogue,
   exitTo,
@@ -35,7 +33,6 @@ import {
   END,
   I64_LT_U,
   I64_SUB,
-  TRY,
   TYPE_VOID,
   byte,
   i32Const,
@@ -224,15 +221,7 @@ function emitBody(): void {
   byte(TYPE_VOID);
   byte(BLOCK);
   byte(TYPE_VOID);
-  if (catches) {
-    byte(TRY);
-    byte(TYPE_VOID);
-  }
   emitStructure();
-  if (catches) {
-    catchFault();
-    byte(END);
-  }
   byte(END);
   handlerEpilogue();
   byte(END);

@@ -1,9 +1,10 @@
 // Rotates in translated code. They change CF and OF and keep the other flags; OF follows the formula for a count of 1
 // whatever the count, as in execute/shift.ts.
 
-import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_RESULT } from "./context";
+import { KIND_UNKNOWN, LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_RESULT, setFlagKind } from "./context";
 import { pushCondition } from "./conditions";
-import { makeRaw, makeRawWithoutCarryAndOverflow } from "./flags";
+import { makeRaw, makeRawWithoutCarryAndOverflow, noteKind } from "./flags";
+import { KIND_RAW } from "./support";
 import { flagsAreDead } from "./liveness";
 import { mask, pushRmForModification, storeRmModified } from "./operands";
 import { COUNT_IN_CL, beginFlags, pushCount, pushCountAgain, pushTopBit } from "./shift";
@@ -62,7 +63,7 @@ export function emitRotate(op: u32, right: bool, count: u32, size: u32): void {
   storeRmModified(op, size);
   if (dead) return;
   if (byCl) {
-    // A count of zero changes no flag, but they may as well be raw.
+    // A count of zero changes no flag, and memory has them as they were.
     makeRaw();
     beginFlags(count);
   }
@@ -88,7 +89,10 @@ export function emitRotate(op: u32, right: bool, count: u32, size: u32): void {
   }
   byte(I64_OR);
   localSet(LOCAL_FLAG_A);
-  if (byCl) byte(END);
+  noteKind(KIND_RAW);
+  if (!byCl) return;
+  byte(END);
+  setFlagKind(KIND_UNKNOWN);
 }
 
 /** RCL and RCR by 1. */
@@ -133,5 +137,6 @@ export function emitRotateThroughCarry(op: u32, right: bool, size: u32): bool {
   byte(I64_SHL);
   byte(I64_OR);
   localSet(LOCAL_FLAG_A);
+  noteKind(KIND_RAW);
   return true;
 }

@@ -133,10 +133,9 @@ function advance(register: u32): void {
   popRegister(register, addressSize());
 }
 
-/** The handler counts down and moves the pointers as it goes. */
+/** The handler counts down and moves the pointers as it goes, and may fault in between. */
 function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
-  // A comparison may fault when some flags are set already.
   callHandler(compares ? LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
   loadRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);

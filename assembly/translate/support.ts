@@ -74,7 +74,7 @@ export function runHandler(op: u32, block: u32, count: u64, codeBase: u64): void
 }
 
 /** Puts pending flags into FLAG_RESULT and FLAG_CARRIES. */
-export function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
+function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
   if (kind < 4) {
     store<u64>(FLAG_RESULT, result);
     store<u64>(FLAG_CARRIES, a);
@@ -95,7 +95,7 @@ export function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
   }
 }
 
-/** Puts the flags that the last region left pending into FLAG_RESULT and FLAG_CARRIES. */
+/** Puts the flags that translated code left pending into FLAG_RESULT and FLAG_CARRIES. */
 export function settleFlags(): void {
   const kind = load<u32>(PENDING_KIND);
   if (kind == KIND_RAW) return;
@@ -103,8 +103,8 @@ export function settleFlags(): void {
   storeFlags(kind, load<u64>(FLAG_CARRIES), load<u64>(PENDING_B), load<u64>(FLAG_RESULT));
 }
 
-/** A condition code on pending flags. */
-export function testCondition(kind: u32, a: u64, b: u64, result: u64, code: u32): u32 {
-  storeFlags(kind, a, b, result);
+/** A condition code, 0..15, on the flags in memory, pending or not. */
+export function testCondition(code: u32): u32 {
+  settleFlags();
   return u32(condition(code));
 }

@@ -3,7 +3,7 @@ import { EMITTER } from "../../assembly/state";
 /** What the core exports for translated code, in the order of assembly/translate/module.ts. */
 const SUPPORT = [
   "runHandler",
-  "storeFlags",
+  "settleFlags",
   "testCondition",
   "multiplyHigh",
   "multiplyHighSigned",

@@ -46,6 +46,7 @@ import {
   BLOCK_DELTA,
   BLOCK_HEADER,
   BLOCK_HEAT,
+  BLOCK_NEEDS,
   BLOCK_TRANSLATION,
   findBlock,
   flushBlocks,
@@ -57,6 +58,7 @@ import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
 import { needsAttention } from "./system/attention";
 import { isFlat32 } from "./translate/guard";
+import { tlbResize } from "./memory/tlb";
 import { fillJump } from "./translate/jump-cache";
 import { settleFlags } from "./translate/support";
 import { ENTRY_BITS } from "./translate/regions";
@@ -80,6 +82,7 @@ const CONTINUE: i32 = -1;
  */
 export function run(): u32 {
   settleFlags();
+  tlbResize();
   if (load<u32>(CURRENT_OP) != 0) recover();
   if (load<u32>(EXCEPTION_PENDING) != 0) {
     if (!deliverPendingException()) return EXIT_SHUTDOWN;
@@ -117,10 +120,10 @@ export function run(): u32 {
     const ops = load<u32>(block, BLOCK_COUNT);
     let room = limit - count;
     const translation = load<u32>(block, BLOCK_TRANSLATION);
-    if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
+    if (translation != 0 && room >= <u64>load<u32>(block, BLOCK_NEEDS) && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       const pageBase = rip - (physical & 0xfff);
       const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
-      fillJump(rip, translation, base);
+      fillJump(rip, block, base);
       runTranslation(translation, base, count, limit);
       continue;
     }

@@ -13,6 +13,7 @@ import {
   LEAVE_PLACE,
   REGS,
   RIP,
+  TLB_MASK,
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
@@ -67,7 +68,8 @@ export const LOCAL_ENTRY: u32 = 29;
 export const LOCAL_POINTER: u32 = 30;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
 export const LOCAL_STOP: u32 = 31;
-export const LOCALS_I32: u32 = 5;
+export const LOCAL_TLB_MASK: u32 = 32;
+export const LOCALS_I32: u32 = 6;
 
 /** Registers that the region reads or writes: bit n for register n. */
 export let usedRegisters: u32 = 0;
@@ -167,6 +169,9 @@ export function loadRegisters(set: u32): void {
 export function prologue(): void {
   loadRegisters(ALL_REGISTERS);
   loadTlbSet();
+  i32Const(0);
+  access(I32_LOAD, TLB_MASK);
+  localSet(LOCAL_TLB_MASK);
 }
 
 /** Where the ways to the run loop end that leave an instruction to its handler. */

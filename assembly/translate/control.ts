@@ -2,7 +2,7 @@
 // leaves it with RIP set, for the run loop to find the next one.
 
 import { OPF_ADDRESS_16, OPF_ADDRESS_32, OP_CODE, immediate, modrmReg, opFlags } from "../decode/instruction";
-import { RCX, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { RCX, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
 import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
@@ -22,7 +22,7 @@ import {
   pushRip,
 } from "./context";
 import { sizeOf } from "./integer";
-import { canRm, mask, popRegister, pushRegister, pushRm } from "./operands";
+import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
@@ -77,16 +77,8 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   localGet(LOCAL_BASE);
   i64Const(delta);
   byte(I64_ADD);
-  localTee(LOCAL_ADDRESS);
-  i64Const(12);
-  byte(I64_SHR_U);
-  byte(I32_WRAP_I64);
-  i32Const(TLB_ENTRIES - 1);
-  byte(I32_AND);
-  i32Const(5);
-  byte(I32_SHL);
-  localGet(LOCAL_TLB);
-  byte(I32_ADD);
+  localSet(LOCAL_ADDRESS);
+  pushTlbEntry();
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, TLB_EXECUTE_TAG);
   localGet(LOCAL_ADDRESS);

@@ -39,6 +39,7 @@ import {
   LOCAL_POINTER,
   LOCAL_RESULT,
   LOCAL_TLB,
+  LOCAL_TLB_MASK,
   enterLabel,
   getRegister,
   is64,
@@ -211,18 +212,21 @@ export function setAddress(op: u32): void {
   localSet(LOCAL_ADDRESS);
 }
 
-/** Pushes whether the TLB lets LOCAL_ADDRESS through; LOCAL_ENTRY is its entry. */
-function probe(size: u32, tag: u32): void {
+/** Pushes (i32) the TLB's entry for LOCAL_ADDRESS. */
+export function pushTlbEntry(): void {
   localGet(LOCAL_ADDRESS);
-  i64Const(12);
+  i64Const(7);
   byte(I64_SHR_U);
   byte(I32_WRAP_I64);
-  i32Const(4095);
+  localGet(LOCAL_TLB_MASK);
   byte(I32_AND);
-  i32Const(5);
-  byte(I32_SHL);
   localGet(LOCAL_TLB);
   byte(I32_ADD);
+}
+
+/** Pushes whether the TLB lets LOCAL_ADDRESS through; LOCAL_ENTRY is its entry. */
+function probe(size: u32, tag: u32): void {
+  pushTlbEntry();
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, tag);
   localGet(LOCAL_ADDRESS);

@@ -25,7 +25,7 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { addEntry, beginBlockAt, collectBranches, emitStructure, settleStructure } from "./structure";
+import { addEntry, beginBlockAt, collectBranches, emitStructure, isLoopHead, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
@@ -180,6 +180,13 @@ function endsBlock(op: u32): bool {
   return (attributes & ENDS) != 0;
 }
 
+/** Instructions of a block and those that follow it. */
+function instructionsFrom(index: u32): u32 {
+  let sum: u32 = 0;
+  for (let i = index; i < count; i++) sum += load<u32>(regionBlock(i), BLOCK_COUNT);
+  return sum;
+}
+
 export function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
@@ -187,15 +194,17 @@ export function emitBlock(index: u32): void {
   const start: i64 = regionOffset(index);
   beginBlock(first, ops, blockPageDelta(index));
   beginBlockAt(index);
-  // All of the block, or none: a limit within it is the interpreter's to keep.
-  localGet(LOCAL_LEFT);
-  i64Const(ops);
-  byte(I64_LT_U);
-  hintedIf(false);
-  enterLabel();
-  stopAt(start, 0, LEAVE_LIMIT);
-  leaveLabel();
-  byte(END);
+  if (isLoopHead(index)) {
+    // All that may run before a head is reached again, or nothing: a limit within is the interpreter's to keep.
+    localGet(LOCAL_LEFT);
+    i64Const(instructionsFrom(index));
+    byte(I64_LT_U);
+    hintedIf(false);
+    enterLabel();
+    stopAt(start, 0, LEAVE_LIMIT);
+    leaveLabel();
+    byte(END);
+  }
   localGet(LOCAL_LEFT);
   i64Const(ops);
   byte(I64_SUB);

@@ -94,13 +94,13 @@ export function settleStructure(root: u32): void {
 
 export function beginBlockAt(index: u32): void {
   current = index;
-  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isHead(index))) {
+  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isLoopHead(index))) {
     i32Const(NO_BLOCK);
     localSet(LOCAL_BLOCK);
   }
 }
 
-function isHead(index: u32): bool { return loopEnd(index) != 0; }
+export function isLoopHead(index: u32): bool { return loopEnd(index) != 0; }
 
 /** Branches to a block of the region. */
 export function branchTo(index: u32): void {
@@ -144,7 +144,7 @@ function popFrame(): void {
 
 /** Last block of the item that begins with a block: itself, or its loop, unless that is the one around it. */
 function itemLast(first: u32, around: u32): u32 {
-  return first != around && isHead(first) ? loopEnd(first) - 1 : first;
+  return first != around && isLoopHead(first) ? loopEnd(first) - 1 : first;
 }
 
 function hasEntryWithin(first: u32, last: u32): bool {
@@ -200,7 +200,7 @@ function emitRange(first: u32, last: u32, around: u32): void {
   while (index <= last) {
     const end = itemLast(index, around);
     if (looks || index != first) popFrame();
-    if (index != around && isHead(index)) {
+    if (index != around && isLoopHead(index)) {
       pushFrame(index, end, true);
       emitRange(index, end, index);
       popFrame();

@@ -222,7 +222,7 @@ export const STATISTIC_CHAINED: u32 = 0xb38;
 export const STATISTIC_LEAVES: u32 = 0xb40;
 /** The jump cache does not know what is at RIP. */
 export const LEAVE_MISS: u32 = 0;
-/** The next block may not run whole before INSTRUCTION_LIMIT. */
+/** A loop may not run once more before INSTRUCTION_LIMIT. */
 export const LEAVE_LIMIT: u32 = 1;
 /** An access to memory, or a handler, wants the run loop to look up: an interrupt, changed code, a breakpoint. */
 export const LEAVE_ATTENTION: u32 = 2;
@@ -277,6 +277,8 @@ export const JUMP_BASE: u32 = 8;
 /** u32, index in the table; u32, the function's entry. */
 export const JUMP_FUNCTION: u32 = 16;
 export const JUMP_ENTRY: u32 = 20;
+/** u64, BLOCK_NEEDS. */
+export const JUMP_NEEDS: u32 = 24;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -95,6 +95,13 @@ export function readFlags(): void {
   localSet(LOCAL_FLAG_KIND);
 }
 
+/** The flags in memory are what their names say. */
+export function forgetPending(): void {
+  i32Const(0);
+  i32Const(KIND_RAW);
+  access(I32_STORE, PENDING_KIND);
+}
+
 /** Before a handler that reads flags: none are pending. */
 export function settle(): void {
   if (flagKind != KIND_RAW) call(FUNCTION_SETTLE_FLAGS);

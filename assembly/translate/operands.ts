@@ -2,10 +2,10 @@
 // Values on the stack are i64, zero-extended from the operand's width; `size` is log2 of its bytes.
 
 import {
-  REGS,
-  SEGMENTS,
   FLAT_READ,
   FLAT_WRITE,
+  REGS,
+  SEGMENTS,
   SEGMENT_BASE,
   SEGMENT_FLAT,
   SEGMENT_STRIDE,
@@ -142,7 +142,7 @@ export function canAddress(op: u32, write: bool): bool {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
-  // The region's guard covers ES, SS and DS. CS may not be readable.
+  // CS may not be readable.
   return kind == EA_SEGMENTED_32 && segment != CS;
 }
 
@@ -180,10 +180,26 @@ export function hasShortAddress(op: u32): bool {
   return kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32;
 }
 
-/** Pushes the base of a segment. */
-function pushSegmentBase(segment: u32): void {
+/** Adds the base of a segment to the offset on the stack. In 32-bit mode the region's guard covers ES, SS and DS; FS
+ * and GS may be anything: if one is not 4 GiB long, the instruction is its handler's. */
+export function addSegmentBase(segment: u32): void {
+  if (segment < FS) return;
+  const state = SEGMENTS + segment * SEGMENT_STRIDE;
+  if (!is64) {
+    i32Const(0);
+    access(I32_LOAD, state + SEGMENT_FLAT);
+    i32Const(FLAT_READ | FLAT_WRITE);
+    byte(I32_NE);
+    hintedIf(false);
+    enterLabel();
+    leaveToHandler();
+    leaveLabel();
+    byte(END);
+  }
   i32Const(0);
-  access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
+  access(I64_LOAD, state + SEGMENT_BASE);
+  byte(I64_ADD);
+  if (!is64) mask(2);
 }
 
 /** Computes the linear address of the memory operand into LOCAL_ADDRESS. */
@@ -196,25 +212,6 @@ export function computeAddress(op: u32): void {
 export function setAddress(op: u32): void {
   addSegmentBase(load<u8>(op, OP_EA) & 7);
   localSet(LOCAL_ADDRESS);
-}
-
-/** Adds the base of FS or GS to the offset on the stack. Outside 64-bit mode they may be anything: one that has a limit,
- * or forbids something, is the handler's. */
-export function addSegmentBase(segment: u32): void {
-  if (segment < FS) return;
-  pushSegmentBase(segment);
-  byte(I64_ADD);
-  if (is64) return;
-  mask(2);
-  i32Const(0);
-  access(I32_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_FLAT);
-  i32Const(FLAT_READ | FLAT_WRITE);
-  byte(I32_NE);
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
 }
 
 /** Pushes (i32) the TLB's entry for LOCAL_ADDRESS. */

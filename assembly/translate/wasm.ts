@@ -45,6 +45,7 @@ export const I64_NE: u32 = 0x52;
 export const I64_LT_S: u32 = 0x53;
 export const I64_LT_U: u32 = 0x54;
 export const I64_GT_U: u32 = 0x56;
+export const I64_GE_U: u32 = 0x5a;
 export const I64_LE_S: u32 = 0x57;
 export const I64_LE_U: u32 = 0x58;
 export const F32_NE: u32 = 0x5c;

@@ -1,7 +1,7 @@
 // What the emitters share while one region is translated: the locals of its function, the place in it, and the ways
-// out. All registers of the guest that the region uses are read from locals. What changes registers or flags writes them
-// to memory at once too, so that no way out, and no fault, has anything to put there; WebAssembly's compilers make the
-// better code for it, since a value lives only as long as the region itself reads it.
+// out. Registers and flags live in memory: a block reads a register once, then has it in a local, and what changes one
+// writes it to memory at once, so that no way in has anything to fetch and no way out, and no fault, anything to put
+// back. WebAssembly's compilers make the better code for it: no value lives longer than its block.
 
 import {
   CODE_BASE,
@@ -39,6 +39,7 @@ import {
   i64Const,
   localGet,
   localSet,
+  localTee,
   unsigned,
 } from "./wasm";
 
@@ -71,13 +72,18 @@ export const LOCAL_ENTRY: u32 = 30;
 export const LOCAL_POINTER: u32 = 31;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
 export const LOCAL_STOP: u32 = 32;
-export const LOCAL_TLB_MASK: u32 = 32;
+export const LOCAL_TLB_MASK: u32 = 33;
 export const LOCALS_I32: u32 = 6;
 
-/** Registers that the region reads or writes: bit n for register n. */
-export let usedRegisters: u32 = 0;
+/** Registers whose locals hold what memory holds: bit n for register n. */
+let validRegisters: u32 = 0;
 
-export const ALL_REGISTERS: u32 = 0xffff;
+/** After code that may not have run: only these, of a set, are surely in their locals still. */
+export function keepRegisters(set: u32): void { validRegisters &= set; }
+/** What keepRegisters() takes at the end of code that is about to begin. */
+export function registersInLocals(): u32 { return validRegisters; }
+/** A handler may have written registers of a set. */
+export function forgetRegisters(set: u32): void { validRegisters &= ~set; }
 
 /** True in 64-bit mode, false in flat 32-bit mode. */
 export let is64: bool = false;
@@ -101,19 +107,17 @@ export function setStructureDepth(labels: u32): void { structureDepth = labels; 
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
-export function beginRegion(mode64: bool, firstPass: bool): void {
-  is64 = mode64;
-  if (firstPass) {
-    usedRegisters = 0;
-  }
-}
+export function beginRegion(mode64: bool): void { is64 = mode64; }
 
-export function beginBlock(ops: u32, count: u32, delta: i64): void {
+/** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
+export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
   depth = 0;
+  if (continues) return;
   flagKind = KIND_UNKNOWN;
+  validRegisters = 0;
   forgetDeferred();
 }
 
@@ -124,13 +128,19 @@ export function beginInstruction(op: u32, index: u32): void {
 
 /** Pushes register n, all 64 bits. */
 export function getRegister(n: u32): void {
-  usedRegisters |= 1 << n;
-  localGet(LOCAL_REGISTER + n);
+  if ((validRegisters & (1 << n)) != 0) {
+    localGet(LOCAL_REGISTER + n);
+    return;
+  }
+  validRegisters |= 1 << n;
+  i32Const(0);
+  access(I64_LOAD, REGS + (n << 3));
+  localTee(LOCAL_REGISTER + n);
 }
 
 /** Pops into register n, all 64 bits. Memory has it at once: ways out need nothing of the registers then. */
 export function setRegister(n: u32): void {
-  usedRegisters |= 1 << n;
+  validRegisters |= 1 << n;
   localSet(LOCAL_REGISTER + n);
   i32Const(0);
   localGet(LOCAL_REGISTER + n);
@@ -159,19 +169,8 @@ export function pushPlace(): void {
   }
 }
 
-/** Takes registers of a set (bit n: register n), as far as the region uses them, from memory. */
-export function loadRegisters(set: u32): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((usedRegisters & set & (1 << n)) == 0) continue;
-    i32Const(0);
-    access(I64_LOAD, REGS + (n << 3));
-    localSet(LOCAL_REGISTER + n);
-  }
-}
-
 /** At the region's entry. */
 export function prologue(): void {
-  loadRegisters(ALL_REGISTERS);
   loadTlbSet();
   i32Const(0);
   access(I32_LOAD, TLB_MASK);
@@ -229,7 +228,7 @@ export function loadTlbSet(): void {
 
 /** After a handler that may have changed anything. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
-  loadRegisters(ALL_REGISTERS);
+  validRegisters = 0;
   loadTlbSet();
   flagKind = KIND_UNKNOWN;
 }

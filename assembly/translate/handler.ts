@@ -10,9 +10,9 @@ import {
   branchToExit,
   currentIndex,
   enterLabel,
+  forgetRegisters,
   fromMemory,
   leaveLabel,
-  loadRegisters,
   nextOffset,
   pushPlace,
   setFlagKind,
@@ -73,7 +73,7 @@ export function callHandler(flags: u32): void {
  */
 export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
   callHandler(flags);
-  loadRegisters(writes);
+  forgetRegisters(writes);
   leaveIfAsked(op);
 }
 

@@ -25,7 +25,7 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { addEntry, beginBlockAt, collectBranches, emitStructure, isLoopHead, settleStructure } from "./structure";
+import { addEntry, beginBlockAt, collectBranches, continuesPrevious, emitStructure, isLoopHead, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
@@ -192,7 +192,7 @@ export function emitBlock(index: u32): void {
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  beginBlock(first, ops, blockPageDelta(index));
+  beginBlock(first, ops, blockPageDelta(index), continuesPrevious(index));
   beginBlockAt(index);
   if (isLoopHead(index)) {
     // All that may run before a head is reached again, or nothing: a limit within is the interpreter's to keep.
@@ -250,14 +250,12 @@ function addResumption(index: u32): void {
 
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  // The first pass finds out which registers are used, and where branches go; the second writes the code that needs
-  // to know.
-  beginRegion(mode == MODE_64, true);
+  // The first pass finds out where branches go; the second writes the code that needs to know.
+  beginRegion(mode == MODE_64);
   collectBranches(count);
   emitBody();
   discardBody();
   for (let i: u32 = 0; i < count; i++) addResumption(i);
   settleStructure(root);
-  beginRegion(mode == MODE_64, false);
   emitBody();
 }

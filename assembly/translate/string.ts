@@ -12,9 +12,9 @@ import {
   LOCAL_RIP,
   branchToExit,
   enterLabel,
+  forgetRegisters,
   is64,
   leaveLabel,
-  loadRegisters,
   nextOffset,
   pushRip,
   stopIfModeChanged,
@@ -138,7 +138,7 @@ function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
   callHandler(compares ? LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
-  loadRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
+  forgetRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
   // Out if some of the work is left, or if the run loop is to look up.
   i32Const(0);
   access(I64_LOAD, RIP);

@@ -74,6 +74,9 @@ export const LOCAL_POINTER: u32 = 31;
 export const LOCAL_STOP: u32 = 32;
 export const LOCAL_TLB_MASK: u32 = 33;
 export const LOCALS_I32: u32 = 6;
+/** Results of the instruction as numbers. */
+export const LOCAL_F64: u32 = 34;
+export const LOCAL_F32: u32 = 35;
 
 /** Registers whose locals hold what memory holds: bit n for register n. */
 let validRegisters: u32 = 0;
@@ -107,6 +110,10 @@ export function setStructureDepth(labels: u32): void { structureDepth = labels; 
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
+/** True if code before this place, on every way to it, has found SSE enabled: what could disable it leaves the region. */
+export let sseIsEnabled: bool = false;
+export function noteSseEnabled(): void { sseIsEnabled = true; }
+
 export function beginRegion(mode64: bool): void { is64 = mode64; }
 
 /** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
@@ -118,6 +125,7 @@ export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): v
   if (continues) return;
   flagKind = KIND_UNKNOWN;
   validRegisters = 0;
+  sseIsEnabled = false;
   forgetDeferred();
 }
 

@@ -272,6 +272,11 @@ export function makeRawWithoutCarryAndOverflow(): void {
 /** By the core: the kind is known at run time only. */
 function askRaw(): void {
   settle();
+  readRaw();
+}
+
+/** Gives the flag locals what memory has, which is raw. */
+export function readRaw(): void {
   readFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
   readFlag(FLAG_CARRIES, LOCAL_FLAG_A);
   setFlagKind(KIND_RAW);

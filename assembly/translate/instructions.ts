@@ -26,6 +26,7 @@ import { emitDoubleShift, emitShift } from "./shift";
 import { emitLeave, emitPop, emitPush, emitPushSegment } from "./stack";
 import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitSwapBase } from "./status";
 import { emitString } from "./string";
+import { emitVector } from "./vector";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */
 export function emitInstruction(op: u32): bool {
@@ -35,7 +36,7 @@ export function emitInstruction(op: u32): bool {
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op) && !emitLight(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitVector(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 

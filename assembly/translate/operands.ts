@@ -83,6 +83,8 @@ import {
 } from "./wasm";
 
 const PAGE_MASK: i64 = ~0xfff;
+/** In place of a size: 16 bytes at a multiple of 16. What is not aligned does not get through. */
+export const ALIGNED_16: u32 = 5;
 
 /** Zero-extends the i64 on the stack from the low bits of a width. */
 export function mask(size: u32): void {
@@ -230,11 +232,11 @@ function probe(size: u32, tag: u32): void {
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, tag);
   localGet(LOCAL_ADDRESS);
-  if (size != 0) {
+  if (size != 0 && size != ALIGNED_16) {
     i64Const((1 << size) - 1);
     byte(I64_ADD);
   }
-  i64Const(PAGE_MASK);
+  i64Const(size == ALIGNED_16 ? PAGE_MASK | 15 : PAGE_MASK);
   byte(I64_AND);
   byte(I64_EQ);
 }

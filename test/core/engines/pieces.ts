@@ -188,6 +188,55 @@ const SCALARS: readonly Form[] = [0xf2, 0xf3].flatMap((prefix) => [
   ...[0x2e, 0x2f, 0x54, 0x57, 0x28].map((code) => vector([code], prefix === 0xf2 ? 0x66 : 0)),
 ]);
 
+/** Scalar arithmetic and conversions in both formats, and compares, of registers. */
+const FLOAT_OPERATIONS: readonly Form[] = [0xf2, 0xf3].flatMap((prefix) =>
+  [0x10, 0x11, 0x2a, 0x2c, 0x2d, 0x51, 0x58, 0x58, 0x59, 0x59, 0x5a, 0x5c, 0x5c, 0x5d, 0x5e, 0x5e, 0x5f].map((code) =>
+    vector([code], prefix, 0, "register"),
+  ),
+);
+const FLOAT_COMPARES: readonly Form[] = [0, 0x66].flatMap((prefix) =>
+  [0x2e, 0x2f].map((code) => vector([code], prefix, 0, "register")),
+);
+
+/** Numbers where arithmetic has its edges, as binary64 and as two of binary32. */
+const FLOAT_EDGES: readonly bigint[] = [
+  ...[0n, 1n, 0x3ff0000000000000n, 0xbff8000000000000n, 0x3fb999999999999an, 0x41dfffffffc00000n, 0x41e0000000000000n],
+  ...[0x43e0000000000000n, 0xc3e0000000000000n, 0xc1e0000000000000n, 0x000fffffffffffffn, 0x0010000000000000n],
+  ...[0x0020000000000000n, 0x7fefffffffffffffn, 0x7ff0000000000000n, 0x7ff8000000000000n, 0x7ff0000000000001n],
+  ...[0x3810000000000000n, 0x3800000000000000n, 0x47efffffe0000000n, 0x7f7fffff00000001n, 0x008000003f800000n],
+  ...[0x007fffff3dcccccdn, 0x4effffff4f000000n, 0x7f8000007fc00000n, 0x3f000000bf800000n, 0x40000000c0000000n],
+];
+
+/** Gives XMM registers numbers, MXCSR now and then another setting, and reckons with both. */
+const floats: Write = (w) => {
+  const { random } = w;
+  const registers = 4;
+  if (random.once(3)) {
+    // mov dword [address], setting; ldmxcsr [address]
+    const setting = random.pick([
+      0x1fa0, 0x1fa0, 0x1fa0, 0x1f80, 0x1f80, 0x3fa0, 0x7fa0, 0x9fa0, 0x1fe0, 0x0fa0, 0x1f20,
+    ]);
+    const address = w.dataAddress();
+    w.emit(0xc7, 0x04, 0x25).emit32(address).emit32(setting).emit(0x0f, 0xae, 0x14, 0x25).emit32(address);
+  }
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    // mov rax, number; movq or movd xmm, rax
+    const number = random.once(3) ? random.value(64) : random.pick(FLOAT_EDGES) ^ (BigInt(random.below(2)) << 63n);
+    const wide = w.is64 && !random.once(3);
+    w.load(RAX, wide ? number : number & 0xffffffffn).emit(0x66, ...(wide ? [0x48] : []), 0x0f, 0x6e);
+    w.emit(0xc0 | (random.below(registers) << 3));
+  }
+  for (let count = 1 + random.below(6); count > 0; count--) {
+    const form = random.pick(random.once(4) ? FLOAT_COMPARES : FLOAT_OPERATIONS);
+    const general = form.opcode[1] === 0x2a || form.opcode[1] === 0x2c || form.opcode[1] === 0x2d;
+    const wide = general && w.is64 && random.once(2);
+    const registerField = random.below(general ? 3 : registers);
+    w.emit(...(form.prefix ? [form.prefix] : []), ...(wide ? [0x48] : []), ...form.opcode);
+    w.emit(0xc0 | (registerField << 3) | random.below(general ? 3 : registers));
+    if (form.prefix !== 0xf2 && form.prefix !== 0xf3) w.instruction({ ...random.pick(CONDITIONAL), rm: "register" });
+  }
+};
+
 const X87: readonly Form[] = repeat(8, (n) => ({ opcode: [0xd8 + n], rm: "any" as const, vector: true }));
 
 function one(forms: readonly Form[]): Write {
@@ -531,6 +580,12 @@ const system: Write = (w) => {
     () => w.instruction({ opcode: [0x0f, 0xae], prefix: 0xf3, rm: "register", reg: random.below(4) }),
     () => w.instruction({ opcode: [0x0f, 0xae], rm: "memory", reg: random.pick([0, 1, 3, 7]) }),
     () => w.emit(0x8e, 0xd0),
+    () => {
+      // SSE turned off and, as a rule, on again: mov eax, cr0; xor eax, TS or EM; mov cr0, eax; clts
+      const toggle = [0x0f, 0x20, 0xc0, 0x83, 0xf0, random.pick([8, 8, 8, 4]), 0x0f, 0x22, 0xc0];
+      w.emit(...toggle).instruction(random.pick(VECTORS));
+      w.emit(...(random.once(3) ? toggle : [0x0f, 0x06]));
+    },
     () => w.instruction({ opcode: [random.pick([0xc4, 0xc5])], rm: "memory" }),
     () => w.instruction({ opcode: [0x62], rm: "memory" }),
     () => w.emit(...(w.is64 ? [0x8b, 0x04, 0x25] : [0xa1])).emit32(COUNTER),
@@ -551,6 +606,7 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["conditional", 8, one(CONDITIONAL)],
   ["vector", 6, one(VECTORS)],
   ["scalar", 4, one(SCALARS)],
+  ["floats", 3, floats],
   ["x87", 3, one(X87)],
   ["anything", 3, anything],
   ["jump-if", 20, jumpIf],
@@ -584,6 +640,7 @@ export const FOCI: readonly string[] = [
   "string",
   "vector",
   "scalar",
+  "floats",
   "stack",
 ];
 

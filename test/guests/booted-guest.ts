@@ -14,6 +14,8 @@ export interface GuestSettings extends Pick<MachineSettings, "drives" | "transla
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
+  /** A further archive for the initramfs. */
+  readonly overlay?: Uint8Array;
 }
 
 /** A guest of images/ on a machine of its own, and a person's view of its console. */
@@ -40,14 +42,15 @@ export class BootedGuest {
   /** Fetches or builds the guest, and starts it. */
   static async boot(
     name: string,
-    { time, memoryMiB = 256, append = "", ...settings }: GuestSettings,
+    { time, memoryMiB = 256, append = "", overlay, ...settings }: GuestSettings,
   ): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
       core: coreModule(),
       boot: {
         kernel: new Uint8Array(readFileSync(guest.kernel)),
-        initrd: new Uint8Array(readFileSync(guest.initrd)),
+        // The kernel unpacks archives that follow each other.
+        initrd: new Uint8Array(Buffer.concat([readFileSync(guest.initrd), overlay ?? new Uint8Array(0)])),
         commandLine: `${guest.commandLine} ${append}`.trim(),
       },
       memoryMiB,

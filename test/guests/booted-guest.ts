@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Machine } from "../../emulator/machine";
 import type { MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
+import { joinArchives } from "../../images/archive/cpio";
 import { getGuest, guestOptions } from "../../images/catalog";
 
 /** build/core.wasm; the test command builds it first. */
@@ -49,8 +50,7 @@ export class BootedGuest {
       core: coreModule(),
       boot: {
         kernel: new Uint8Array(readFileSync(guest.kernel)),
-        // The kernel unpacks archives that follow each other.
-        initrd: new Uint8Array(Buffer.concat([readFileSync(guest.initrd), overlay ?? new Uint8Array(0)])),
+        initrd: joinArchives([readFileSync(guest.initrd), overlay ?? new Uint8Array(0)]),
         commandLine: `${guest.commandLine} ${append}`.trim(),
       },
       memoryMiB,

@@ -61,7 +61,6 @@ export async function checkCrashedDisk(
   await disk.close();
   const image = qemuCheck(vhdx);
   if (image.status !== SOUND.status || image.output !== SOUND.output) wrong.push(`qemu-img check: ${image.output}`);
-  if (last === 0) return wrong;
 
   // As the kernel's mount would: the journal, and files that were deleted while open; no more than that is repaired.
   const settled = run("/usr/sbin/e2fsck", "-fp", raw);

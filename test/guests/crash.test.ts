@@ -15,6 +15,8 @@ import { enterpriseLinux6 } from "./guest-names";
 /** HYPERTAB_CUTS=2000 for the long test. */
 const CUTS = Number(process.env["HYPERTAB_CUTS"] ?? 60);
 const DISK_MIB = 24;
+/** A guest that takes longer hangs, and is turned off. */
+const RUN_MS = 240_000;
 
 interface Acknowledgement {
   readonly operations: number;
@@ -45,7 +47,9 @@ async function recordRun(
       acknowledgements.push({ operations: store.operations.length, record: report.acknowledged });
     }
   });
+  const tooLong = setTimeout(() => guest.turnOff(), RUN_MS);
   await guest.expect("#done#");
+  clearTimeout(tooLong);
   guest.turnOff();
   await guest.machine.stopped;
   expect(report.failures).toEqual([]);

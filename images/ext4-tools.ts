@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { ConfigurationError } from "../emulator/machine-types";
 import { withApt, type Apt } from "./apt";
 import { S_IFDIR, S_IFLNK, S_IFREG, writeCpio, type CpioEntry } from "./archive/cpio";
@@ -24,13 +23,14 @@ const LIBRARIES = "lib/x86_64-linux-gnu";
 
 /**
  * An archive to append to the initramfs of a 64-bit guest: /sbin/mkfs.ext4, e2fsck and resize2fs from Debian's
- * packages, with the libraries that they need. It is built once and kept in the cache.
+ * packages, with the libraries that they need. It is built once and kept in the cache, not
+ * compressed: the guest would take longer to unpack it than the host to read it.
  * @returns the archive's path
  * @throws ConfigurationError if it cannot be had, one line
  */
 export async function ext4Tools({ cacheDir, log }: Pick<GuestOptions, "cacheDir" | "log">): Promise<string> {
-  const recipe = sha256(JSON.stringify([2, PROGRAMS, PACKAGES])).slice(0, 16);
-  const path = join(cacheDir, `ext4-tools-${recipe}.cpio.gz`);
+  const recipe = sha256(JSON.stringify([3, PROGRAMS, PACKAGES])).slice(0, 16);
+  const path = join(cacheDir, `ext4-tools-${recipe}.cpio`);
   const there = await readFile(path).then(
     () => true,
     () => false,
@@ -83,5 +83,5 @@ async function build(apt: Apt): Promise<Uint8Array> {
       });
     }
   }
-  return gzipSync(writeCpio([...entries.values()]), { level: 9 });
+  return writeCpio([...entries.values()]);
 }

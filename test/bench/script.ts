@@ -2,6 +2,7 @@ import { joinArchives, S_IFDIR, S_IFREG, writeCpio } from "../../images/archive/
 import { BEGIN, DONE, END, marker } from "./markers";
 import { memoryProgram } from "./memory-program";
 import type { Phase } from "./phases";
+import { randomReadProgram } from "./random-read-program";
 
 /** Where the guest finds the script; the kernel's command line names it. */
 export const SCRIPT_PATH = "/bench/run.sh";
@@ -26,6 +27,7 @@ export function withScript(initrd: Uint8Array, phases: readonly Phase[], bits: 3
       { name: "bench", mode: S_IFDIR | 0o755, data: new Uint8Array(0) },
       { name: SCRIPT_PATH.slice(1), mode: S_IFREG | 0o755, data: new TextEncoder().encode(benchScript(phases)) },
       { name: "bench/memory", mode: S_IFREG | 0o755, data: memoryProgram(bits) },
+      { name: "bench/random-read", mode: S_IFREG | 0o755, data: randomReadProgram(bits) },
     ]),
   ]);
 }

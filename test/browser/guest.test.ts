@@ -90,11 +90,11 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere || !e2fsprogsIsThere)("a bro
             console.feed(text),
           );
           while (round === 1 ? console.acknowledged === 0 : console.checked === undefined) {
-            if (Date.now() > end) throw new Error(`round ${round}: the guest says nothing of its disk`);
+            if (Date.now() > end) throw new Error(`round ${round}: nothing more from the guest:\n${console.recent}`);
             await sleep(5);
           }
           if (round > 1) {
-            if (console.checked !== 0) note(`e2fsck in the guest ended with ${console.checked}`);
+            if (console.checked !== 0) note(`e2fsck in the guest ended with ${console.checked}:\n${console.recent}`);
             console.missing(round - 1, last).forEach((record) => note(`the guest misses record ${record}`));
           }
           if (round <= KILLS) await sleep(random(KILL_WITHIN_MS));
@@ -107,7 +107,7 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere || !e2fsprogsIsThere)("a bro
           await browser.kill().catch(() => undefined);
           throw error;
         }
-        if (round % 10 === 0) process.stdout.write(`${round} rounds, ${total} records, ${wrong.length} wrong\n`);
+        if (round % 5 === 0) process.stdout.write(`${round} rounds, ${total} records, ${wrong.length} wrong\n`);
       }
     } finally {
       process.stdout.write(

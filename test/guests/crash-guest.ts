@@ -59,6 +59,8 @@ export function fileRecords(last: number): number[] {
 /** What CRASH_WORK says about itself, read from the console. */
 export class CrashConsole {
   private rest = "";
+  /** The console's last text. */
+  recent = "";
   /** The last record of this round that the guest was told is on the disk. */
   acknowledged = 0;
   /** Exit status of the check of the round before; undefined until it is there. */
@@ -69,6 +71,7 @@ export class CrashConsole {
 
   feed(text: string): void {
     this.rest += text;
+    this.recent = (this.recent + text).slice(-3000);
     const pattern = /#(record|hash|checked|failed|done)([^#\n]*)#/g;
     let end = 0;
     for (let match = pattern.exec(this.rest); match; match = pattern.exec(this.rest)) {

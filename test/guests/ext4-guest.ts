@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { joinArchives, S_IFREG, writeCpio } from "../../images/archive/cpio";
 import { guestOptions } from "../../images/catalog";
 import { ext4Tools } from "../../images/ext4-tools";
+import { LOAD_DISK_DRIVERS } from "../bench/disk-phases";
 
 /** What mke2fs must leave out for kernels that are older than it, by guest. */
 export const MKFS_OPTIONS: Readonly<Record<string, string>> = {
@@ -12,11 +13,15 @@ export const MKFS_OPTIONS: Readonly<Record<string, string>> = {
 const SCRIPT_PATH = "/ext4.sh";
 /** The kernel command line that runs the script of `ext4Overlay`, with `values` as its variables. */
 export const ext4CommandLine = (values: Readonly<Record<string, number>>): string =>
-  [`hv.script=${SCRIPT_PATH}`, ...Object.entries(values).map(([name, value]) => `test.${name}=${value}`)].join(" ");
+  [
+    "hv.nomodules",
+    `hv.script=${SCRIPT_PATH}`,
+    ...Object.entries(values).map(([name, value]) => `test.${name}=${value}`),
+  ].join(" ");
 
 /**
  * What the initramfs of a guest must have more to work on an ext4 file system by itself: e2fsprogs, and a script that
- * finds the disk and mounts it, on /disk, then does `work`.
+ * loads the drivers, finds the disk, and mounts it on /disk, then does `work`.
  */
 export async function ext4Overlay(guest: string, work: string): Promise<Uint8Array> {
   const script = `export PATH=/sbin:/bin
@@ -25,7 +30,7 @@ mkfs=0
 for word in $(cat /proc/cmdline); do
   case $word in test.*) eval "\${word#test.}" ;; esac
 done
-while [ ! -b /dev/sda ]; do sleep 1; done
+${LOAD_DISK_DRIVERS}
 mount_disk() {
   mount -t ext4 -o data=ordered,barrier=1 /dev/sda /disk || echo '#failed: mount#'
 }

@@ -93,7 +93,7 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
   const byEmulator = new Map(able.map(({ name }) => [name, [] as Run[]]));
   for (let run = 1; run <= runs; run++) {
     for (const emulator of able) {
-      const disk = settings.phases.some((phase) => phase.disk) ? await newDisk(folder) : undefined;
+      const disk = await newDisk(folder, settings.phases);
       const result = await measure(emulator, { ...files, disk }, timeoutSeconds);
       byEmulator.get(emulator.name)!.push(result);
       const times = Object.entries(result[settings.clock]).map(([phase, time]) => `${phase} ${time.toFixed(2)}`);
@@ -104,8 +104,9 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
   return able.map(({ name, ours }) => ({ guest: guest.name, emulator: name, ours, runs: byEmulator.get(name)! }));
 }
 
-/** A disk as it is made by us for everyone: dynamic, of the usual block size. */
-async function newDisk(folder: string): Promise<NonNullable<GuestFiles["disk"]>> {
+/** A disk as it is made by us for everyone: dynamic, of the usual block size. None for phases without one. */
+export async function newDisk(folder: string, phases: readonly Phase[]): Promise<GuestFiles["disk"]> {
+  if (!phases.some(({ disk }) => disk)) return undefined;
   const path = join(folder, "disk.vhdx");
   await rm(path, { force: true });
   const store = FileStore.create(path);

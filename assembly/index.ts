@@ -2,7 +2,7 @@
 
 import { flushBlocks } from "./decode/blocks";
 import { registerInstructions } from "./execute/index";
-import { tlbFlushAll } from "./memory/tlb";
+import { tlbFlushAll, tlbInitialize } from "./memory/tlb";
 import { registerSystem } from "./system/index";
 import { updateMode } from "./system/mode";
 import { resetProcessor } from "./system/reset";
@@ -16,11 +16,8 @@ export { emitQueued, emittedFunctions, installed } from "./translate/translator"
 // For translated code (emulator/cpu/translations.ts).
 export {
   runHandler,
-  locateRead,
-  locateWrite,
-  storeFlags,
+  settleFlags,
   testCondition,
-  notePlace,
 } from "./translate/support";
 export { multiplyHighSigned } from "./execute/multiply";
 export { multiplyHigh } from "./execute/wide";
@@ -28,6 +25,7 @@ export { tlbFlushAll } from "./memory/tlb";
 
 /** Fills the decode tables; once, after instantiation. */
 export function initialize(): void {
+  tlbInitialize();
   registerInstructions();
   registerSystem();
   reset();

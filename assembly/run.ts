@@ -12,6 +12,7 @@ import {
   CURRENT_OP,
   EFLAGS,
   EXCEPTION_PENDING,
+  ENTRY_LIMIT,
   EXIT_BUDGET,
   EXIT_HALT,
   EXIT_REQUEST,
@@ -23,6 +24,7 @@ import {
   INTERRUPT_SHADOW,
   LEAVE_CAUSE,
   LEAVE_HANDLER,
+  LEAVE_PLACE,
   MODE_64,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -44,6 +46,7 @@ import {
   BLOCK_DELTA,
   BLOCK_HEADER,
   BLOCK_HEAT,
+  BLOCK_NEEDS,
   BLOCK_TRANSLATION,
   findBlock,
   flushBlocks,
@@ -55,6 +58,7 @@ import { IF } from "./execute/flags";
 import { checkCodeBreakpoints, deliverPendingDebug, finishStep } from "./system/debug";
 import { needsAttention } from "./system/attention";
 import { isFlat32 } from "./translate/guard";
+import { tlbResize } from "./memory/tlb";
 import { fillJump } from "./translate/jump-cache";
 import { settleFlags } from "./translate/support";
 import { ENTRY_BITS } from "./translate/regions";
@@ -78,6 +82,7 @@ const CONTINUE: i32 = -1;
  */
 export function run(): u32 {
   settleFlags();
+  tlbResize();
   if (load<u32>(CURRENT_OP) != 0) recover();
   if (load<u32>(EXCEPTION_PENDING) != 0) {
     if (!deliverPendingException()) return EXIT_SHUTDOWN;
@@ -115,11 +120,11 @@ export function run(): u32 {
     const ops = load<u32>(block, BLOCK_COUNT);
     let room = limit - count;
     const translation = load<u32>(block, BLOCK_TRANSLATION);
-    if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
+    if (translation != 0 && room >= <u64>load<u32>(block, BLOCK_NEEDS) && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       const pageBase = rip - (physical & 0xfff);
       const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
-      fillJump(rip, translation, base);
-      runTranslation(translation, base, count);
+      fillJump(rip, block, base);
+      runTranslation(translation, base, count, limit);
       continue;
     }
     settleFlags();
@@ -134,18 +139,19 @@ export function run(): u32 {
   }
 }
 
-/** Runs translated code, region after region, until it wants the run loop. `count` is INSTRUCTION_COUNT. */
+/** Runs translated code, region after region, until it wants the run loop. `count` and `limit` are INSTRUCTION_*. */
 // @ts-ignore: decorator
-@inline function runTranslation(translation: u32, base: u64, count: u64): void {
+@inline function runTranslation(translation: u32, base: u64, count: u64, limit: u64): void {
+  store<u64>(ENTRY_LIMIT, limit);
   store<u32>(BLOCK_LIMIT, 0xffffffff);
   store<u32>(LEAVE_CAUSE, 0);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
-  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base);
-  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) runOne();
+  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base, limit - count);
   // Handlers that ran within left their place.
-  else store<u64>(CURRENT_OP, 0);
-  countTranslated();
+  store<u64>(CURRENT_OP, 0);
+  if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) finishBlock();
+  else countTranslated();
   const counter = STATISTIC_LEAVES + (load<u32>(LEAVE_CAUSE) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
 }
@@ -174,8 +180,11 @@ function heatUp(block: u32, pageBase: u64): bool {
 
 /** Runs decoded instructions from `start` up to `end`, or to where a handler moved BLOCK_LIMIT. */
 // @ts-ignore: decorator
-@inline function runBlock(start: u32, end: u32, mode: u32): void {
-  let op = start;
+@inline function runBlock(start: u32, end: u32, mode: u32): void { runOps(start, start, end, mode); }
+
+/** As runBlock(), from `op` on. What ran before it in the block is not counted yet. */
+// @ts-ignore: decorator
+@inline function runOps(op: u32, start: u32, end: u32, mode: u32): void {
   store<u32>(BLOCK_START, start);
   store<u32>(BLOCK_LIMIT, end);
   while (true) {
@@ -188,14 +197,16 @@ function heatUp(block: u32, pageBase: u64): bool {
   leave(op - OP_SIZE, mode);
 }
 
-/** Runs the handler of CURRENT_OP, which translated code left there with its block and the count up to that. */
-function runOne(): void {
+/** Goes on by the interpreter with the block in which translated code left an instruction to its handler. */
+function finishBlock(): void {
   settleFlags();
-  const op = load<u32>(CURRENT_OP);
-  const mode = load<u32>(CODE_MODE);
-  call_indirect(load<u32>(op, OP_HANDLER), op);
-  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) + ((op - load<u32>(BLOCK_START)) / OP_SIZE + 1));
-  leave(op, mode);
+  const place = load<u32>(LEAVE_PLACE);
+  const op = (place >> 6) << 4;
+  const start = op - (place & 63) * OP_SIZE;
+  const ops = load<u32>(start - BLOCK_HEADER, BLOCK_COUNT);
+  store<u64>(INSTRUCTION_COUNT, load<u64>(INSTRUCTION_COUNT) - ops);
+  countTranslated();
+  runOps(op, start, start + ops * OP_SIZE, load<u32>(CODE_MODE));
 }
 
 /** After the last instruction that ran: RIP, unless it set RIP itself. */

@@ -4,11 +4,12 @@
 //   0x00000400  CPU state (this file), below 64 KiB so that a decoded instruction names a register in 16 bits
 //   0x00010000  AssemblyScript's static data (asc --memoryBase)
 //   0x00040000  decode tables
-//   0x00100000  TLB
 //   0x00180000  regions by page, counts of handlers, jump cache
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
+//   0x03400000  TLB
+//   0x03c00000  records of translated regions
 //   0x04000000  guest RAM
 //
 // All values little-endian. Sizes in bytes.
@@ -194,6 +195,11 @@ export const PENDING_B: u32 = 0xab8;
 export const JUMP_KEY: u32 = 0xac0;
 /** u32, LEAVE_*: why translated code came back to the run loop. */
 export const LEAVE_CAUSE: u32 = 0xac8;
+/** u32, which instruction translated code leaves to its handler: address of the decoded op << 2 | its number in the block
+ * (decoded ops lie at multiples of 16). INSTRUCTION_COUNT counts the whole block then. */
+export const LEAVE_PLACE: u32 = 0xacc;
+/** u64, INSTRUCTION_LIMIT when translated code was entered: it counts down from there, and the host may lower it. */
+export const ENTRY_LIMIT: u32 = 0xad0;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
@@ -216,7 +222,7 @@ export const STATISTIC_CHAINED: u32 = 0xb38;
 export const STATISTIC_LEAVES: u32 = 0xb40;
 /** The jump cache does not know what is at RIP. */
 export const LEAVE_MISS: u32 = 0;
-/** The next block may not run whole before INSTRUCTION_LIMIT. */
+/** A loop may not run once more before INSTRUCTION_LIMIT. */
 export const LEAVE_LIMIT: u32 = 1;
 /** An access to memory, or a handler, wants the run loop to look up: an interrupt, changed code, a breakpoint. */
 export const LEAVE_ATTENTION: u32 = 2;
@@ -225,6 +231,10 @@ export const LEAVE_MODE: u32 = 3;
 /** An instruction is left to its handler: memory that is not plain RAM, or a fault. */
 export const LEAVE_HANDLER: u32 = 4;
 export const LEAVES: u32 = 5;
+/** u32, bytes from a set's first entry to its last one in use. */
+export const TLB_MASK: u32 = 0xb70;
+/** u64, times that the TLB changed its size. */
+export const STATISTIC_TLB_RESIZES: u32 = 0xb78;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */
@@ -232,14 +242,15 @@ export const DECODE_ATTRIBUTES: u32 = 0x40000;
 /** u32 index into the function table, 64 variants a key. */
 export const DECODE_HANDLERS: u32 = 0x50000;
 
-/** Software TLB: TLB_SETS sets of TLB_ENTRIES entries of 32 bytes. See memory/tlb.ts. */
-export const TLB: u32 = 0x100000;
-export const TLB_ENTRIES: u32 = 4096;
+/** Software TLB: TLB_SETS sets of up to TLB_ENTRIES_MAX entries of 32 bytes. See memory/tlb.ts. */
+export const TLB: u32 = 0x3400000;
+export const TLB_ENTRIES_MIN: u32 = 4096;
+export const TLB_ENTRIES_MAX: u32 = 32768;
 export const TLB_ENTRY_SIZE: u32 = 32;
 /** Sets: supervisor, user, supervisor with SMAP lifted by EFLAGS.AC, and one that is never filled: user with alignment
  * checks, where every access takes the slow path. */
 export const TLB_SETS: u32 = 4;
-export const TLB_SET_SIZE: u32 = 0x20000;
+export const TLB_SET_SIZE: u32 = 0x100000;
 /** u64 each: linear page address that may be read, written, executed through this entry; TLB_INVALID if none. */
 export const TLB_READ_TAG: u32 = 0;
 export const TLB_WRITE_TAG: u32 = 8;
@@ -266,6 +277,8 @@ export const JUMP_BASE: u32 = 8;
 /** u32, index in the table; u32, the function's entry. */
 export const JUMP_FUNCTION: u32 = 16;
 export const JUMP_ENTRY: u32 = 20;
+/** u64, BLOCK_NEEDS. */
+export const JUMP_NEEDS: u32 = 24;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -41,6 +41,8 @@ export const BLOCK_HEAT: u32 = 24;
 export const BLOCK_TRANSLATION: u32 = 28;
 /** i32, bytes from the base of the translation's region to this block's page. */
 export const BLOCK_DELTA: u32 = 32;
+/** u32, instructions that must be left to run before the limit, for the translation to be entered here. */
+export const BLOCK_NEEDS: u32 = 36;
 export const BLOCK_HEADER: u32 = 48;
 
 const MAX_OPS: u32 = 64;
@@ -115,11 +117,6 @@ function markCode(page: u32, start: u32, length: u32): void {
   const before = load<u64>(address);
   store<u64>(address, before | granules(start, length));
   if (before == 0) tlbProtectPage(page);
-}
-
-/** True if decoded code is within 64 bytes of a range that lies in one page. */
-export function holdsCode(physical: u32, length: u32): bool {
-  return (load<u64>(PAGE_CODE + ((physical >> 12) << 3)) & granules(physical & 0xfff, length)) != 0;
 }
 
 /** Forgets decoded code in [physical, physical + length), length at least 1. The running block, if hit, ends. */

@@ -81,18 +81,6 @@ function writeEntry(physical: u64, size: u32, value: u64): void {
 
 /** Physical address of a linear one for an access, by the rights of a TLB set; raises #PF. Fills the TLB. */
 export function translate(address: u64, access: u32, set: u32): u64 {
-  const physical = tryTranslate(address, access, set);
-  if (physical == NOT_MAPPED) raisePageFault(address, faultOfWalk);
-  return physical;
-}
-
-/** What tryTranslate() returns for an access that is not allowed. */
-export const NOT_MAPPED: u64 = u64.MAX_VALUE;
-/** Error code of the last page fault that tryTranslate() found. */
-let faultOfWalk: u32 = 0;
-
-/** As translate(), but NOT_MAPPED instead of a fault. */
-export function tryTranslate(address: u64, access: u32, set: u32): u64 {
   const index = (set - TLB) / TLB_SET_SIZE;
   // Set 3, user with alignment checks, has user rights and is never filled.
   const user = (index & 1) != 0;
@@ -102,10 +90,7 @@ export function tryTranslate(address: u64, access: u32, set: u32): u64 {
     return address;
   }
   const fault = walk(address, access, user, index);
-  if (fault >= 0) {
-    faultOfWalk = <u32>fault;
-    return NOT_MAPPED;
-  }
+  if (fault >= 0) raisePageFault(address, <u32>fault);
 
   const mask = ((<u64>1) << pageShift) - 1;
   const physical = (leaf & FRAME & ~mask) | (address & mask);
@@ -150,7 +135,7 @@ function fillEntry(
 }
 
 /** True if an enabled data breakpoint lies in this page, or in the first bytes after it. */
-export function watched(tag: u64): bool {
+function watched(tag: u64): bool {
   const dr7 = <u32>load<u64>(DR + 56);
   if ((dr7 & 0xff) == 0) return false;
   for (let n: u32 = 0; n < 4; n++) {

@@ -25,8 +25,8 @@ import {
 } from "../state";
 import { OP_EA } from "../decode/instruction";
 import { EXCEPTION_AC, EXCEPTION_GP, EXCEPTION_SS, raiseWithCode } from "../system/exceptions";
-import { holdsCode, invalidateCode } from "../decode/blocks";
-import { ACCESS_READ, ACCESS_WRITE, NOT_MAPPED, translate, tryTranslate, watched } from "./paging";
+import { invalidateCode } from "../decode/blocks";
+import { ACCESS_READ, ACCESS_WRITE, translate } from "./paging";
 import { tlbEntry } from "./tlb";
 
 const PAGE_MASK: u64 = ~0xfff;
@@ -134,30 +134,6 @@ export function translateForWrite(address: u64, size: u32): u32 {
   const entry = tlbEntry(set, address);
   if (load<u64>(entry, TLB_WRITE_TAG) != (address & PAGE_MASK)) return 0;
   return <u32>address + load<u32>(entry, TLB_ADDEND);
-}
-
-/**
- * For translated code: a pointer into linear memory for an access of `size` bytes to plain RAM within one page (ROM too,
- * for reading), with the TLB filled; 0, with nothing done, if a handler must see to it: a fault, MMIO, decoded code, a
- * breakpoint, two pages.
- */
-export function locate(address: u64, size: u32, access: u32): u32 {
-  if (load<u32>(LONG_MODE) == 0) address &= 0xffffffff;
-  else if (!isCanonical(address)) return 0;
-  const set = load<u32>(TLB_SET);
-  if (set == USER_CHECKED_SET || firstPart(address, size) != size) return 0;
-  const physical = tryTranslate(address, access, set);
-  if (physical == NOT_MAPPED) return 0;
-  const entry = tlbEntry(set, address);
-  const tag = address & PAGE_MASK;
-  if (load<u64>(entry + (access == ACCESS_WRITE ? TLB_WRITE_TAG : TLB_READ_TAG)) == tag) {
-    return <u32>address + load<u32>(entry, TLB_ADDEND);
-  }
-  // Beside decoded code in its page.
-  if (access == ACCESS_WRITE && pageKind(physical) == PAGE_RAM && !watched(tag) && !holdsCode(<u32>physical, size)) {
-    return RAM_BASE + <u32>physical;
-  }
-  return 0;
 }
 
 /** Reads physical memory into `target`, RAM or device. A part that a device gets is split to natural sizes. */

@@ -3,11 +3,14 @@
 // a data breakpoint, decoded code for writes) simply has no tag.
 
 import {
+  STATISTIC_TLB_RESIZES,
   TLB,
   TLB_ADDEND,
-  TLB_ENTRIES,
+  TLB_ENTRIES_MAX,
+  TLB_ENTRIES_MIN,
   TLB_ENTRY_SIZE,
   TLB_EXECUTE_TAG,
+  TLB_MASK,
   TLB_PAGE,
   TLB_READ_TAG,
   TLB_SETS,
@@ -33,9 +36,52 @@ const FILLED_MAX: u32 = 2048;
 const filled = memory.data(2048 * 4);
 let filledCount: u32 = 0;
 
+// What happened since the size was last thought about.
+let fills: u32 = 0;
+let flushes: u32 = 0;
+/** Fills, and flushes, after which it is thought about again. */
+const FILLS_TO_GROW: u32 = 0x10000;
+const FLUSHES_TO_SHRINK: u32 = 64;
+
 // @ts-ignore: decorator
 @inline export function tlbEntry(set: u32, address: u64): u32 {
-  return set + ((<u32>(address >> 12) & (TLB_ENTRIES - 1)) << 5);
+  return set + (<u32>(address >> 7) & load<u32>(TLB_MASK));
+}
+
+/** The last set is never filled. */
+const FILLED_SETS: u32 = TLB_SETS - 1;
+
+// @ts-ignore: decorator
+@inline function setStart(set: u32): u32 { return TLB + set * TLB_SET_SIZE; }
+// @ts-ignore: decorator
+@inline function setEnd(set: u32): u32 { return setStart(set) + load<u32>(TLB_MASK) + TLB_ENTRY_SIZE; }
+
+/**
+ * Between runs of the core: a program that misses often, without flushes that would make it, gets a larger TLB; many
+ * flushes that find little in it, a smaller one again. What decides are counts only, so that runs repeat.
+ */
+export function tlbResize(): void {
+  const entries = (load<u32>(TLB_MASK) >> 5) + 1;
+  if (flushes >= FLUSHES_TO_SHRINK) {
+    if (entries > TLB_ENTRIES_MIN && fills / flushes < entries / 8) setSize(TLB_ENTRIES_MIN);
+    fills = flushes = 0;
+  } else if (fills >= FILLS_TO_GROW) {
+    if (entries < TLB_ENTRIES_MAX && fills / (flushes + 1) > entries) setSize(TLB_ENTRIES_MAX);
+    fills = flushes = 0;
+  }
+}
+
+function setSize(entries: u32): void {
+  store<u32>(TLB_MASK, (entries - 1) << 5);
+  store<u64>(STATISTIC_TLB_RESIZES, load<u64>(STATISTIC_TLB_RESIZES) + 1);
+  tlbFlushAll();
+}
+
+/** Empties every set, the one that is never filled too; once, before anything else. */
+export function tlbInitialize(): void {
+  store<u32>(TLB_MASK, (TLB_ENTRIES_MIN - 1) << 5);
+  const end = TLB + TLB_SETS * TLB_SET_SIZE;
+  for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) clear(entry);
 }
 
 // @ts-ignore: decorator
@@ -49,8 +95,9 @@ let filledCount: u32 = 0;
 /** Forgets everything, global entries too. */
 export function tlbFlushAll(): void {
   flushJumps();
-  const end = TLB + TLB_SETS * TLB_SET_SIZE;
-  for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) clear(entry);
+  for (let s: u32 = 0; s < FILLED_SETS; s++) {
+    for (let entry = setStart(s); entry < setEnd(s); entry += TLB_ENTRY_SIZE) clear(entry);
+  }
   memory.fill(largeRegions, 0, LARGE_REGIONS);
   giantFilled = false;
   filledCount = 0;
@@ -59,10 +106,12 @@ export function tlbFlushAll(): void {
 /** Forgets what is not global, as a load of CR3 does. */
 export function tlbFlush(): void {
   flushJumps();
+  flushes++;
   if (filledCount > FILLED_MAX) {
-    const end = TLB + TLB_SETS * TLB_SET_SIZE;
-    for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) {
-      if ((load<u32>(entry, TLB_PAGE) & TLB_GLOBAL) == 0) clear(entry);
+    for (let s: u32 = 0; s < FILLED_SETS; s++) {
+      for (let entry = setStart(s); entry < setEnd(s); entry += TLB_ENTRY_SIZE) {
+        if ((load<u32>(entry, TLB_PAGE) & TLB_GLOBAL) == 0) clear(entry);
+      }
     }
   } else {
     for (let i: u32 = 0; i < filledCount; i++) {
@@ -80,12 +129,16 @@ export function tlbInvalidate(address: u64): void {
     return;
   }
   flushJumps();
-  for (let s: u32 = 0; s < TLB_SETS; s++) clear(tlbEntry(TLB + s * TLB_SET_SIZE, address));
+  for (let s: u32 = 0; s < FILLED_SETS; s++) clear(tlbEntry(setStart(s), address));
   if (load<u8>(largeRegions + largeRegion(address)) == 0) return;
-  const end = TLB + TLB_SETS * TLB_SET_SIZE;
+  for (let s: u32 = 0; s < FILLED_SETS; s++) invalidateLarge(s, address);
+}
+
+function invalidateLarge(set: u32, address: u64): void {
+  const end = setEnd(set);
   // A 4 MiB page is two regions; clearing both costs little and forgets nothing that may not be forgotten.
   const region = address >> 22;
-  for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) {
+  for (let entry = setStart(set); entry < end; entry += TLB_ENTRY_SIZE) {
     if ((load<u32>(entry, TLB_PAGE) & TLB_LARGE) == 0) continue;
     if (
       load<u64>(entry, TLB_READ_TAG) >> 22 == region ||
@@ -111,9 +164,11 @@ export function tlbNoteLarge(address: u64, shift: u32): void {
 
 /** Takes the write tag from every entry that maps a physical page (it has come to hold decoded code). */
 export function tlbProtectPage(page: u32): void {
-  const end = TLB + TLB_SETS * TLB_SET_SIZE;
-  for (let entry = TLB; entry < end; entry += TLB_ENTRY_SIZE) {
-    if ((load<u32>(entry, TLB_PAGE) & PAGE_NUMBER) == page) store<u64>(entry, TLB_INVALID, TLB_WRITE_TAG);
+  for (let s: u32 = 0; s < FILLED_SETS; s++) {
+    const end = setEnd(s);
+    for (let entry = setStart(s); entry < end; entry += TLB_ENTRY_SIZE) {
+      if ((load<u32>(entry, TLB_PAGE) & PAGE_NUMBER) == page) store<u64>(entry, TLB_INVALID, TLB_WRITE_TAG);
+    }
   }
 }
 
@@ -124,6 +179,7 @@ export function tlbFill(entry: u32, read: u64, write: u64, execute: u64, addend:
   store<u64>(entry, execute, TLB_EXECUTE_TAG);
   store<u32>(entry, addend, TLB_ADDEND);
   store<u32>(entry, page, TLB_PAGE);
+  fills++;
   if ((page & TLB_GLOBAL) == 0) {
     if (filledCount < FILLED_MAX) store<u32>(filled + (filledCount << 2), entry);
     filledCount = min(filledCount + 1, FILLED_MAX + 1);

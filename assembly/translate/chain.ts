@@ -1,10 +1,13 @@
 // The one function that every region ends with: it looks RIP up in the jump cache and calls the function there as a
-// tail call (WebAssembly tail call proposal: return_call_indirect), or returns to the run loop. It is a module of its
+// tail call (WebAssembly tail call proposal: return_call_indirect), or returns to the run loop with RIP and the count in
+// memory. It is a module of its
 // own, since AssemblyScript has no tail calls, and since a module that imports the core's table costs the table's
 // length to make.
 
 import {
   EMITTER,
+  ENTRY_LIMIT,
+  INSTRUCTION_COUNT,
   JUMP_BASE,
   JUMP_CACHE,
   JUMP_CACHE_ENTRIES,
@@ -12,7 +15,9 @@ import {
   JUMP_ENTRY_SIZE,
   JUMP_FUNCTION,
   JUMP_KEY,
+  JUMP_NEEDS,
   JUMP_TAG,
+  RIP,
   STATISTIC_CHAINED,
 } from "../state";
 import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
@@ -25,9 +30,11 @@ import {
   I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
+  I64_GE_U,
   I64_LOAD,
   I64_SHR_U,
   I64_STORE,
+  I64_SUB,
   I64_XOR,
   RETURN_CALL_INDIRECT,
   access,
@@ -41,11 +48,12 @@ import {
   unsigned,
 } from "./wasm";
 
-/** The parameter. */
+/** The parameters: RIP, and how many instructions may still run. */
 const LOCAL_RIP: u32 = 0;
-const LOCAL_CACHE_ENTRY: u32 = 1;
+const LOCAL_LEFT: u32 = 1;
+const LOCAL_CACHE_ENTRY: u32 = 2;
 
-/** Writes the module at EMITTER: one function, (i64 RIP) -> (). @returns its length in bytes */
+/** Writes the module at EMITTER: one function, TYPE_CHAIN. @returns its length in bytes */
 export function emitChain(): u32 {
   beginBodies();
   beginBody(0, 1);
@@ -66,6 +74,11 @@ export function emitChain(): u32 {
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
   byte(I64_EQ);
+  localGet(LOCAL_LEFT);
+  localGet(LOCAL_CACHE_ENTRY);
+  access(I64_LOAD, JUMP_CACHE + JUMP_NEEDS);
+  byte(I64_GE_U);
+  byte(I32_AND);
   hintedIf(true);
   i32Const(0);
   i32Const(0);
@@ -77,12 +90,22 @@ export function emitChain(): u32 {
   access(I32_LOAD, JUMP_CACHE + JUMP_ENTRY);
   localGet(LOCAL_CACHE_ENTRY);
   access(I64_LOAD, JUMP_CACHE + JUMP_BASE);
+  localGet(LOCAL_LEFT);
   localGet(LOCAL_CACHE_ENTRY);
   access(I32_LOAD, JUMP_CACHE + JUMP_FUNCTION);
   byte(RETURN_CALL_INDIRECT);
   unsigned(TYPE_ENTRY);
   unsigned(0);
   byte(END);
+  i32Const(0);
+  localGet(LOCAL_RIP);
+  access(I64_STORE, RIP);
+  i32Const(0);
+  i32Const(0);
+  access(I64_LOAD, ENTRY_LIMIT);
+  localGet(LOCAL_LEFT);
+  byte(I64_SUB);
+  access(I64_STORE, INSTRUCTION_COUNT);
   endBody();
   const end = position;
   beginChainModule(EMITTER);

@@ -1,43 +1,36 @@
 // What the emitters share while one region is translated: the locals of its function, the place in it, and the ways
-// out. All registers of the guest that the region uses live in locals; memory has them again whenever the region is
-// left or a handler runs.
+// out. Registers and flags live in memory: a block reads a register once, then has it in a local, and what changes one
+// writes it to memory at once, so that no way in has anything to fetch and no way out, and no fault, anything to put
+// back. WebAssembly's compilers make the better code for it: no value lives longer than its block.
 
 import {
-  FLAG_CARRIES,
-  FLAG_RESULT,
+  CODE_BASE,
+  ENTRY_LIMIT,
   INSTRUCTION_COUNT,
-  INSTRUCTION_LIMIT,
   LEAVE_CAUSE,
   LEAVE_HANDLER,
   LEAVE_MODE,
-  PENDING_B,
-  PENDING_KIND,
+  LEAVE_PLACE,
   REGS,
   RIP,
+  TLB_MASK,
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
-import { KIND_RAW } from "./support";
-import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, FUNCTION_STORE_FLAGS, hintedIf } from "./module";
+import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, hintedIf } from "./module";
 import {
   BR,
-  BR_IF,
-  CATCH_ALL,
   END,
   I32_EQZ,
   I32_LOAD,
-  I32_NE,
   I32_STORE,
   I64_ADD,
   I64_AND,
   I64_LOAD,
   I64_STORE,
   I64_SUB,
-  IF,
-  RETHROW,
   RETURN,
   RETURN_CALL,
-  TYPE_VOID,
   access,
   byte,
   call,
@@ -49,42 +42,48 @@ import {
   unsigned,
 } from "./wasm";
 
-// Locals. 0 and 1 are the parameters: which block to begin with, and the region's base, of which all places in the code
-// are a constant away: CODE_BASE of its root block's page.
+// Locals. 0 to 2 are the parameters: which block to begin with; the region's base, of which all places in the code are a
+// constant away: CODE_BASE of its root block's page; and how many instructions may still run.
 export const LOCAL_BLOCK: u32 = 0;
 export const LOCAL_BASE: u32 = 1;
+export const LOCAL_LEFT: u32 = 2;
 /** RAX..R15: i64. */
-export const LOCAL_REGISTER: u32 = 2;
-/** Pending flags: operands and result, i64. */
-export const LOCAL_FLAG_A: u32 = 18;
-export const LOCAL_FLAG_B: u32 = 19;
-export const LOCAL_FLAG_RESULT: u32 = 20;
-/** Instructions that may still run, and the limit that they were counted from. */
-export const LOCAL_LEFT: u32 = 21;
-export const LOCAL_LIMIT: u32 = 22;
+export const LOCAL_REGISTER: u32 = 3;
+/** Pending flags, where their kind is known: operands and result, i64. */
+export const LOCAL_FLAG_A: u32 = 19;
+export const LOCAL_FLAG_B: u32 = 20;
+export const LOCAL_FLAG_RESULT: u32 = 21;
 /** Operands of the instruction: i64. */
-export const LOCAL_A: u32 = 23;
-export const LOCAL_B: u32 = 24;
-export const LOCAL_RESULT: u32 = 25;
-export const LOCAL_ADDRESS: u32 = 26;
-/** RIP on the way out. */
-export const LOCAL_RIP: u32 = 27;
-export const LOCALS_I64: u32 = 26;
-/** Kind of the pending flags (translate/support.ts). */
-export const LOCAL_FLAG_KIND: u32 = 28;
-export const LOCAL_TLB: u32 = 29;
-export const LOCAL_ENTRY: u32 = 30;
-/** 1 while memory has the registers, not the locals. */
-export const LOCAL_IN_MEMORY: u32 = 31;
+export const LOCAL_A: u32 = 22;
+export const LOCAL_B: u32 = 23;
+export const LOCAL_RESULT: u32 = 24;
+export const LOCAL_ADDRESS: u32 = 25;
+/** RIP on the way out; on the way to a handler CODE_BASE. */
+export const LOCAL_RIP: u32 = 26;
+export const LOCALS_I64: u32 = 24;
+/** Kind of the pending flags (translate/support.ts), where it is looked at at run time. */
+export const LOCAL_FLAG_KIND: u32 = 27;
+export const LOCAL_TLB: u32 = 28;
+export const LOCAL_ENTRY: u32 = 29;
 /** Where a read-modify-write writes. */
-export const LOCAL_POINTER: u32 = 32;
-/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. */
-export const LOCAL_STOP: u32 = 33;
+export const LOCAL_POINTER: u32 = 30;
+/** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
+export const LOCAL_STOP: u32 = 31;
+export const LOCAL_TLB_MASK: u32 = 32;
 export const LOCALS_I32: u32 = 6;
+/** Results of the instruction as numbers. */
+export const LOCAL_F64: u32 = 33;
+export const LOCAL_F32: u32 = 34;
 
-/** Registers that the region reads or writes, and that it writes: bit n for register n. */
-export let usedRegisters: u32 = 0;
-export let writtenRegisters: u32 = 0;
+/** Registers whose locals hold what memory holds: bit n for register n. */
+let validRegisters: u32 = 0;
+
+/** After code that may not have run: only these, of a set, are surely in their locals still. */
+export function keepRegisters(set: u32): void { validRegisters &= set; }
+/** What keepRegisters() takes at the end of code that is about to begin. */
+export function registersInLocals(): u32 { return validRegisters; }
+/** A handler may have written registers of a set. */
+export function forgetRegisters(set: u32): void { validRegisters &= ~set; }
 
 /** True in 64-bit mode, false in flat 32-bit mode. */
 export let is64: bool = false;
@@ -99,11 +98,8 @@ export let currentIndex: u32 = 0;
 /** Labels open within the block's code, and those around it that give the region its shape (structure.ts). */
 export let depth: u32 = 0;
 let structureDepth: u32 = 0;
-/** True if the region calls what may fault while its locals are ahead of memory; the first pass finds out. */
-export let catches: bool = false;
-export function setCatches(): void { catches = true; }
 
-/** Static kind of the pending flags, or KIND_UNKNOWN. */
+/** Kind of the pending flags, with which their locals hold; KIND_UNKNOWN if only memory knows. */
 export const KIND_UNKNOWN: u32 = 0xff;
 export let flagKind: u32 = KIND_UNKNOWN;
 export function setFlagKind(kind: u32): void { flagKind = kind; }
@@ -111,21 +107,22 @@ export function setStructureDepth(labels: u32): void { structureDepth = labels; 
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
-export function beginRegion(mode64: bool, firstPass: bool): void {
-  is64 = mode64;
-  if (firstPass) {
-    usedRegisters = 0;
-    catches = false;
-    writtenRegisters = 0;
-  }
-}
+/** True if code before this place, on every way to it, has found SSE enabled: what could disable it leaves the region. */
+export let sseIsEnabled: bool = false;
+export function noteSseEnabled(): void { sseIsEnabled = true; }
 
-export function beginBlock(ops: u32, count: u32, delta: i64): void {
+export function beginRegion(mode64: bool): void { is64 = mode64; }
+
+/** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
+export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
   depth = 0;
+  if (continues) return;
   flagKind = KIND_UNKNOWN;
+  validRegisters = 0;
+  sseIsEnabled = false;
 }
 
 export function beginInstruction(op: u32, index: u32): void {
@@ -135,20 +132,29 @@ export function beginInstruction(op: u32, index: u32): void {
 
 /** Pushes register n, all 64 bits. */
 export function getRegister(n: u32): void {
-  usedRegisters |= 1 << n;
-  localGet(LOCAL_REGISTER + n);
+  if ((validRegisters & (1 << n)) != 0) {
+    localGet(LOCAL_REGISTER + n);
+    return;
+  }
+  validRegisters |= 1 << n;
+  i32Const(0);
+  access(I64_LOAD, REGS + (n << 3));
+  localTee(LOCAL_REGISTER + n);
 }
 
-/** Pops into register n, all 64 bits. */
+/** Pops into register n, all 64 bits. Memory has it at once: ways out need nothing of the registers then. */
 export function setRegister(n: u32): void {
-  usedRegisters |= 1 << n;
-  writtenRegisters |= 1 << n;
+  validRegisters |= 1 << n;
   localSet(LOCAL_REGISTER + n);
+  i32Const(0);
+  localGet(LOCAL_REGISTER + n);
+  access(I64_STORE, REGS + (n << 3));
 }
 
 /** Pushes the count of instructions retired before this block began. */
 function blockStartCount(): void {
-  localGet(LOCAL_LIMIT);
+  i32Const(0);
+  access(I64_LOAD, ENTRY_LIMIT);
   localGet(LOCAL_LEFT);
   byte(I64_SUB);
   i64Const(blockCount);
@@ -167,164 +173,68 @@ export function pushPlace(): void {
   }
 }
 
-function loadRegisters(): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((usedRegisters & (1 << n)) == 0) continue;
-    i32Const(0);
-    access(I64_LOAD, REGS + (n << 3));
-    localSet(LOCAL_REGISTER + n);
-  }
-}
-
-function storeRegisters(): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((writtenRegisters & (1 << n)) == 0) continue;
-    i32Const(0);
-    localGet(LOCAL_REGISTER + n);
-    access(I64_STORE, REGS + (n << 3));
-  }
-}
-
-function loadFlags(): void {
-  i32Const(0);
-  access(I64_LOAD, FLAG_RESULT);
-  localSet(LOCAL_FLAG_RESULT);
-  i32Const(0);
-  access(I64_LOAD, FLAG_CARRIES);
-  localSet(LOCAL_FLAG_A);
-  i32Const(KIND_RAW);
-  localSet(LOCAL_FLAG_KIND);
-}
-
-/** At the entry: the flags as the last region left them. */
-function loadPendingFlags(): void {
-  loadFlags();
-  i32Const(0);
-  access(I32_LOAD, PENDING_KIND);
-  localTee(LOCAL_FLAG_KIND);
-  byte(IF);
-  byte(TYPE_VOID);
-  i32Const(0);
-  access(I64_LOAD, PENDING_B);
-  localSet(LOCAL_FLAG_B);
-  i32Const(0);
-  i32Const(KIND_RAW);
-  access(I32_STORE, PENDING_KIND);
-  byte(END);
-}
-
-/** On the way out: left pending, for the next region, or for settleFlags(). */
-function leaveFlagsPending(): void {
-  i32Const(0);
-  localGet(LOCAL_FLAG_RESULT);
-  access(I64_STORE, FLAG_RESULT);
-  i32Const(0);
-  localGet(LOCAL_FLAG_KIND);
-  access(I32_STORE, PENDING_KIND);
-  i32Const(0);
-  localGet(LOCAL_FLAG_B);
-  access(I64_STORE, PENDING_B);
-  i32Const(0);
-  localGet(LOCAL_FLAG_A);
-  access(I64_STORE, FLAG_CARRIES);
-}
-
-function storePendingFlags(): void {
-  localGet(LOCAL_FLAG_KIND);
-  localGet(LOCAL_FLAG_A);
-  localGet(LOCAL_FLAG_B);
-  localGet(LOCAL_FLAG_RESULT);
-  call(FUNCTION_STORE_FLAGS);
-}
-
 /** At the region's entry. */
 export function prologue(): void {
-  loadRegisters();
-  loadPendingFlags();
-  i32Const(0);
-  access(I64_LOAD, INSTRUCTION_LIMIT);
-  localSet(LOCAL_LIMIT);
-  localGet(LOCAL_LIMIT);
-  i32Const(0);
-  access(I64_LOAD, INSTRUCTION_COUNT);
-  byte(I64_SUB);
-  localSet(LOCAL_LEFT);
   loadTlbSet();
+  i32Const(0);
+  access(I32_LOAD, TLB_MASK);
+  localSet(LOCAL_TLB_MASK);
 }
 
-/** Stores RIP and the count. */
-function storePlace(): void {
+/** Where the ways to the run loop end that leave an instruction to its handler. */
+export function handlerEpilogue(): void {
   i32Const(0);
   localGet(LOCAL_RIP);
-  access(I64_STORE, RIP);
+  access(I64_STORE, CODE_BASE);
+  storeCount();
   i32Const(0);
-  localGet(LOCAL_LIMIT);
+  localGet(LOCAL_STOP);
+  access(I32_STORE, LEAVE_PLACE);
+  i32Const(0);
+  i32Const(LEAVE_HANDLER);
+  access(I32_STORE, LEAVE_CAUSE);
+  byte(RETURN);
+}
+
+function storeCount(): void {
+  i32Const(0);
+  i32Const(0);
+  access(I64_LOAD, ENTRY_LIMIT);
   localGet(LOCAL_LEFT);
   byte(I64_SUB);
   access(I64_STORE, INSTRUCTION_COUNT);
 }
 
-/** Where every way out ends: memory gets what the locals hold, and LOCAL_RIP; then on to the next region. */
+/** Where every other way out ends: on to the next region, or to the run loop. */
 export function epilogue(): void {
-  storeRegisters();
-  leaveFlagsPending();
   localGet(LOCAL_STOP);
   hintedIf(false);
   i32Const(0);
+  localGet(LOCAL_RIP);
+  access(I64_STORE, RIP);
+  storeCount();
+  i32Const(0);
   localGet(LOCAL_STOP);
   access(I32_STORE, LEAVE_CAUSE);
-  // The place is in memory already if the run loop is to run a handler.
-  localGet(LOCAL_STOP);
-  i32Const(LEAVE_HANDLER);
-  byte(I32_NE);
-  byte(IF);
-  byte(TYPE_VOID);
-  storePlace();
-  byte(END);
   byte(RETURN);
   byte(END);
-  storePlace();
   localGet(LOCAL_RIP);
+  localGet(LOCAL_LEFT);
   byte(RETURN_CALL);
   unsigned(FUNCTION_CHAIN);
 }
 
-/** When the slow path or a handler faults: the locals, unless memory is ahead of them; the count is there already. */
-export function catchFault(): void {
-  byte(CATCH_ALL);
-  localGet(LOCAL_IN_MEMORY);
-  byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
-  storeRegisters();
-  storePendingFlags();
-  byte(END);
-  byte(RETHROW);
-  unsigned(0);
-}
-
-/** Before a handler: memory has all state, and knows the place. */
-export function toMemory(): void {
-  storeRegisters();
-  storePendingFlags();
-  i32Const(1);
-  localSet(LOCAL_IN_MEMORY);
-}
-
-function loadTlbSet(): void {
+export function loadTlbSet(): void {
   i32Const(0);
   access(I32_LOAD, TLB_SET);
   localSet(LOCAL_TLB);
 }
 
-/** After it. STAC and CLAC are among those that change the TLB set. */
+/** After a handler that may have changed anything. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
-  i32Const(0);
-  localSet(LOCAL_IN_MEMORY);
-  loadRegisters();
-  loadFlags();
+  validRegisters = 0;
   loadTlbSet();
-  flagKind = KIND_RAW;
+  flagKind = KIND_UNKNOWN;
 }
 
 /** Branches to where every way out ends; LOCAL_RIP is set. */
@@ -333,20 +243,22 @@ export function branchToExit(): void {
   unsigned(handlerLabel() + 1);
 }
 
-/** Leaves the running instruction, of which nothing is done yet, to its handler; the place is noted. */
-export function branchToHandler(): void {
+/** Leaves the running instruction, of which nothing is done yet, to its handler. */
+export function leaveToHandler(): void {
+  i32Const((currentOp << 2) | currentIndex);
+  localSet(LOCAL_STOP);
+  localGet(LOCAL_BASE);
+  if (blockDelta != 0) {
+    i64Const(blockDelta);
+    byte(I64_ADD);
+  }
+  localSet(LOCAL_RIP);
   byte(BR);
   unsigned(handlerLabel());
 }
 
-/** As branchToHandler(), if the i32 on the stack is not 0. */
-export function branchIfToHandler(): void {
-  byte(BR_IF);
-  unsigned(handlerLabel());
-}
-
-/** Beyond the blocks' labels and the try, if there is one; the exit's label follows. */
-function handlerLabel(): u32 { return depth + structureDepth + u32(catches); }
+/** Beyond the blocks' labels; the exit's label follows. */
+function handlerLabel(): u32 { return depth + structureDepth; }
 
 /** Offset of the instruction after `op` from the region's base. */
 // @ts-ignore: decorator
@@ -392,8 +304,7 @@ export function exitTo(offset: i64): void {
 export function stopIfModeChanged(): void {
   call(FUNCTION_MAY_CHAIN);
   byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
+  hintedIf(false);
   stopFor(LEAVE_MODE);
   byte(END);
 }

@@ -1,32 +1,31 @@
-// Stack and control flow in translated code. A jump to a block of the same region stays in its function; any other
+// Control flow in translated code. A jump to a block of the same region stays in its function; any other
 // leaves it with RIP set, for the run loop to find the next one.
 
-import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
-import { RBP, RSP, TLB_ENTRIES, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { OPF_ADDRESS_16, OPF_ADDRESS_32, OP_CODE, immediate, modrmReg, opFlags } from "../decode/instruction";
+import { RCX, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
-  LOCAL_B,
   LOCAL_BASE,
   LOCAL_ENTRY,
   LOCAL_RIP,
   LOCAL_TLB,
   blockDelta,
   branchToExit,
-  branchToHandler,
   enterLabel,
   exitTo,
   is64,
   leaveLabel,
+  leaveToHandler,
   nextOffset,
-  pushPlace,
   pushRip,
 } from "./context";
-import { pushCondition } from "./flags";
 import { sizeOf } from "./integer";
-import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
-import { FUNCTION_NOTE_PLACE, hintedIf } from "./module";
+import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
+import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
+import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { branchTo } from "./structure";
 import {
   END,
@@ -39,7 +38,9 @@ import {
   I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
+  I64_EQZ,
   I64_LOAD,
+  I64_NE,
   I64_SHL,
   I64_SHR_S,
   I64_SHR_U,
@@ -48,90 +49,12 @@ import {
   TYPE_VOID,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
   localSet,
   localTee,
 } from "./wasm";
-
-/** log2 of the bytes that stack instructions move in this mode. */
-function stackSize(): u32 { return is64 ? 3 : 2; }
-
-/** Pushes LOCAL_A on the guest's stack; RSP changes after the write. */
-function pushA(): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  i64Const(1 << size);
-  byte(I64_SUB);
-  mask(size);
-  localSet(LOCAL_ADDRESS);
-  writeMemory(size, LOCAL_A);
-  localGet(LOCAL_ADDRESS);
-  popRegister(RSP, size);
-}
-
-/** Reads the top of the guest's stack into LOCAL_A. */
-function readTop(): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  localSet(LOCAL_ADDRESS);
-  readMemory(size);
-  localSet(LOCAL_A);
-}
-
-function moveStack(bytes: i64): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  i64Const(bytes);
-  byte(I64_ADD);
-  mask(size);
-  popRegister(RSP, size);
-}
-
-/** 50..57, 68, 6A, FF /6. */
-export function emitPush(op: u32): bool {
-  const code: u32 = load<u16>(op, OP_CODE);
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  if (code == 0xff) {
-    if (!canRm(op, false)) return false;
-    pushRm(op, size);
-  } else if (code < 0x58) pushReg(op, size);
-  else i64Const(size == 3 ? immediate(op) : immediate(op) & 0xffffffff);
-  localSet(LOCAL_A);
-  pushA();
-  return true;
-}
-
-/** 58..5F. */
-export function emitPop(op: u32): bool {
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  readTop();
-  moveStack(1 << size);
-  localGet(LOCAL_A);
-  popReg(op, size);
-  return true;
-}
-
-/** C9. */
-export function emitLeave(op: u32): bool {
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  pushRegister(RBP, size);
-  localTee(LOCAL_ADDRESS);
-  localSet(LOCAL_B);
-  readMemory(size);
-  popRegister(RBP, size);
-  localGet(LOCAL_B);
-  i64Const(1 << size);
-  byte(I64_ADD);
-  mask(size);
-  popRegister(RSP, size);
-  return true;
-}
 
 /** Offset from the region's base of a direct branch's target. */
 // @ts-ignore: decorator
@@ -154,16 +77,8 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   localGet(LOCAL_BASE);
   i64Const(delta);
   byte(I64_ADD);
-  localTee(LOCAL_ADDRESS);
-  i64Const(12);
-  byte(I64_SHR_U);
-  byte(I32_WRAP_I64);
-  i32Const(TLB_ENTRIES - 1);
-  byte(I32_AND);
-  i32Const(5);
-  byte(I32_SHL);
-  localGet(LOCAL_TLB);
-  byte(I32_ADD);
+  localSet(LOCAL_ADDRESS);
+  pushTlbEntry();
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, TLB_EXECUTE_TAG);
   localGet(LOCAL_ADDRESS);
@@ -221,6 +136,40 @@ export function emitJumpIf(op: u32): bool {
   return true;
 }
 
+/** E0..E3: LOOPNE, LOOPE, LOOP, JRCXZ, counting by the mode's address size. */
+export function emitLoop(op: u32): bool {
+  const size = stackSize();
+  const flags = opFlags(op);
+  const counts16 = (flags & OPF_ADDRESS_16) != 0;
+  const counts32 = (flags & OPF_ADDRESS_32) != 0;
+  // A bad target faults before the count changes.
+  if (sizeOf(op) != size || counts16 || counts32 == is64 || mayNotBeCanonical(targetOffset(op))) return false;
+  const code: u32 = load<u16>(op, OP_CODE);
+  pushRegister(RCX, size);
+  if (code == 0xe3) byte(I64_EQZ);
+  else {
+    i64Const(1);
+    byte(I64_SUB);
+    mask(size);
+    popRegister(RCX, size);
+    pushRegister(RCX, size);
+    i64Const(0);
+    byte(I64_NE);
+    if (code != 0xe2) {
+      pushCondition(code == 0xe1 ? 4 : 5);
+      byte(I32_AND);
+    }
+  }
+  byte(IF);
+  byte(TYPE_VOID);
+  enterLabel();
+  jumpTo(targetOffset(op));
+  leaveLabel();
+  byte(END);
+  goTo(nextOffset(op));
+  return true;
+}
+
 /** E9, EB. */
 export function emitJump(op: u32): bool {
   if (sizeOf(op) != stackSize()) return false;
@@ -261,9 +210,7 @@ function checkTarget(): void {
   byte(I32_EQZ);
   hintedIf(false);
   enterLabel();
-  pushPlace();
-  call(FUNCTION_NOTE_PLACE);
-  branchToHandler();
+  leaveToHandler();
   leaveLabel();
   byte(END);
 }

@@ -1,7 +1,10 @@
-// Flags in translated code. An operation leaves its operands and result in locals, with a kind that says how flags
-// follow from them (translate/support.ts); a condition is tested on those, straight where the kind is known.
+// Flags in translated code. An operation leaves its operands and result in memory, with a kind that says how flags
+// follow from them (translate/support.ts), and in locals too, which conditions read as long as the kind is known. An
+// instruction that changes one or two flags and keeps the others first has them raw: LOCAL_FLAG_RESULT and LOCAL_FLAG_A
+// become what execute/flags.ts calls FLAG_RESULT and FLAG_CARRIES.
 
-import { OP_CODE, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
+import { FLAG_CARRIES, FLAG_RESULT, PENDING_B, PENDING_KIND } from "../state";
+import { pushCarries, pushOverflow } from "./conditions";
 import {
   KIND_UNKNOWN,
   LOCAL_A,
@@ -11,30 +14,27 @@ import {
   LOCAL_FLAG_KIND,
   LOCAL_FLAG_RESULT,
   LOCAL_RESULT,
-  blockCount,
-  blockOps,
-  currentIndex,
-  currentOp,
   flagKind,
-  is64,
   setFlagKind,
 } from "./context";
-import { MODRM, attributesAddress } from "../decode/tables";
-import { FUNCTION_CONDITION } from "./module";
-import { KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SUB } from "./support";
+import { FUNCTION_SETTLE_FLAGS } from "./module";
+import { KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
-  I32_EQZ,
-  I32_OR,
-  I32_WRAP_I64,
-  I64_EQZ,
+  I32_LOAD,
+  I32_STORE,
+  I64_AND,
   I64_EXTEND16_S,
   I64_EXTEND32_S,
   I64_EXTEND8_S,
-  I64_LE_S,
-  I64_LE_U,
-  I64_LT_S,
-  I64_LT_U,
+  I64_EXTEND_I32_U,
+  I64_LOAD,
+  I64_OR,
+  I64_SHL,
+  I64_SHR_S,
   I64_SHR_U,
+  I64_STORE,
+  I64_XOR,
+  access,
   byte,
   call,
   i32Const,
@@ -42,6 +42,11 @@ import {
   localGet,
   localSet,
 } from "./wasm";
+
+/** Bits of raw carries: CF, and CF xor OF. */
+const CARRY_AND_CARRY_IN: i64 = (<i64>3) << 62;
+/** AF. */
+const AUXILIARY: i64 = 8;
 
 /** The flags now follow from LOCAL_A, LOCAL_B and LOCAL_RESULT. */
 export function setFlags(kind: u32, size: u32): void {
@@ -56,11 +61,50 @@ export function setFlags(kind: u32, size: u32): void {
   noteKind(kind | size);
 }
 
-/** The flags now follow from the flag locals by this kind. */
+/** The flags now follow from the flag locals by this kind: memory gets them. */
 export function noteKind(kind: u32): void {
+  const operation = kind & ~3;
+  writeFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  if (operation != KIND_LOGIC) writeFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  if (operation != KIND_LOGIC && kind != KIND_RAW) writeFlag(PENDING_B, LOCAL_FLAG_B);
+  i32Const(0);
   i32Const(kind);
-  localSet(LOCAL_FLAG_KIND);
+  access(I32_STORE, PENDING_KIND);
   setFlagKind(kind);
+}
+
+function writeFlag(address: u32, local: u32): void {
+  i32Const(0);
+  localGet(local);
+  access(I64_STORE, address);
+}
+
+function readFlag(address: u32, local: u32): void {
+  i32Const(0);
+  access(I64_LOAD, address);
+  localSet(local);
+}
+
+/** Gives the flag locals, LOCAL_FLAG_KIND with them, what memory has. */
+export function readFlags(): void {
+  readFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  readFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  readFlag(PENDING_B, LOCAL_FLAG_B);
+  i32Const(0);
+  access(I32_LOAD, PENDING_KIND);
+  localSet(LOCAL_FLAG_KIND);
+}
+
+/** The flags in memory are what their names say. */
+export function forgetPending(): void {
+  i32Const(0);
+  i32Const(KIND_RAW);
+  access(I32_STORE, PENDING_KIND);
+}
+
+/** Before a handler that reads flags: none are pending. */
+export function settle(): void {
+  if (flagKind != KIND_RAW) call(FUNCTION_SETTLE_FLAGS);
 }
 
 /** Sign-extends the i64 on the stack from a width. */
@@ -70,183 +114,113 @@ export function signExtend(size: u32): void {
   else if (size == 2) byte(I64_EXTEND32_S);
 }
 
-function pushSigned(local: u32, size: u32): void {
-  localGet(local);
-  signExtend(size);
-}
-
-/** Pushes 0 or 1 (i32): a condition code, 0..15. */
-export function pushCondition(code: u32): void {
-  if (!pushKnown(code >> 1)) {
-    localGet(LOCAL_FLAG_KIND);
-    localGet(LOCAL_FLAG_A);
-    localGet(LOCAL_FLAG_B);
-    localGet(LOCAL_FLAG_RESULT);
-    i32Const(code & ~1);
-    call(FUNCTION_CONDITION);
+/** Makes the flags raw, in the locals only: noteKind() is to follow, or nothing that changes them. */
+export function makeRaw(): void {
+  if (flagKind == KIND_RAW) return;
+  if (flagKind == KIND_UNKNOWN) {
+    askRaw();
+    return;
   }
-  if ((code & 1) != 0) byte(I32_EQZ);
-}
-
-/** Pushes a condition (code without its lowest bit, halved) if it follows straight from the kind; else false. */
-function pushKnown(condition: u32): bool {
-  if (flagKind == KIND_UNKNOWN) return false;
   const kind = flagKind & ~3;
   const size = flagKind & 3;
-  switch (condition) {
-    case 1:
-      return pushCarry(kind);
-    case 2:
-      pushZero();
-      return true;
-    case 3:
-      if (kind == KIND_SUB) {
-        localGet(LOCAL_FLAG_A);
-        localGet(LOCAL_FLAG_B);
-        byte(I64_LE_U);
-        return true;
-      }
-      if (!pushCarry(kind)) return false;
-      pushZero();
-      byte(I32_OR);
-      return true;
-    case 4:
-      if (kind == KIND_RAW) return false;
-      pushSign(size);
-      return true;
-    case 6:
-      if (kind == KIND_SUB) {
-        pushSigned(LOCAL_FLAG_A, size);
-        pushSigned(LOCAL_FLAG_B, size);
-        byte(I64_LT_S);
-        return true;
-      }
-      if (kind != KIND_LOGIC) return false;
-      pushSign(size);
-      return true;
-    case 7:
-      if (kind == KIND_SUB) {
-        pushSigned(LOCAL_FLAG_A, size);
-        pushSigned(LOCAL_FLAG_B, size);
-        byte(I64_LE_S);
-        return true;
-      }
-      if (kind != KIND_LOGIC) return false;
-      pushSigned(LOCAL_FLAG_RESULT, size);
-      i64Const(0);
-      byte(I64_LE_S);
-      return true;
-    default:
-      return false;
+  if (kind == KIND_LOGIC) i64Const(0);
+  else if (kind == KIND_INC || kind == KIND_DEC) {
+    // The carry that they keep; the carry into the top bit is that, xor OF.
+    localGet(LOCAL_FLAG_B);
+    i64Const(63);
+    byte(I64_SHL);
+    localGet(LOCAL_FLAG_B);
+    pushOverflow(kind, size);
+    byte(I64_EXTEND_I32_U);
+    byte(I64_XOR);
+    i64Const(62);
+    byte(I64_SHL);
+    byte(I64_OR);
+    pushAuxiliary(kind);
+    byte(I64_OR);
+  } else {
+    pushCarries(kind == KIND_SUB || kind == KIND_SBB);
+    if (size != 3) {
+      i64Const(64 - (8 << size));
+      byte(I64_SHL);
+    }
+    i64Const(CARRY_AND_CARRY_IN);
+    byte(I64_AND);
+    pushAuxiliary(kind);
+    byte(I64_OR);
   }
+  finishRaw(size);
 }
 
-function pushZero(): void {
-  localGet(LOCAL_FLAG_RESULT);
-  byte(I64_EQZ);
+/** The same where CF and OF are about to be replaced: their bits are 0 afterwards. */
+export function makeRawWithoutCarryAndOverflow(): void {
+  if (flagKind == KIND_UNKNOWN) askRaw();
+  if (flagKind == KIND_RAW) {
+    localGet(LOCAL_FLAG_A);
+    i64Const(~CARRY_AND_CARRY_IN);
+    byte(I64_AND);
+    localSet(LOCAL_FLAG_A);
+    return;
+  }
+  const kind = flagKind & ~3;
+  const size = flagKind & 3;
+  if (kind == KIND_LOGIC) i64Const(0);
+  else pushAuxiliary(kind);
+  finishRaw(size);
 }
 
-function pushSign(size: u32): void {
+/** By the core: the kind is known at run time only. */
+function askRaw(): void {
+  settle();
+  readRaw();
+}
+
+/** Gives the flag locals what memory has, which is raw. */
+export function readRaw(): void {
+  readFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
+  readFlag(FLAG_CARRIES, LOCAL_FLAG_A);
+  setFlagKind(KIND_RAW);
+}
+
+/** Pops the carries. */
+function finishRaw(size: u32): void {
+  localSet(LOCAL_FLAG_A);
   localGet(LOCAL_FLAG_RESULT);
-  i64Const((8 << size) - 1);
+  signExtend(size);
+  localSet(LOCAL_FLAG_RESULT);
+  setFlagKind(KIND_RAW);
+}
+
+/** Pushes AF in its place among raw carries: bit 4 of the result is the xor of the operands' unless bit 3 carried. */
+function pushAuxiliary(kind: u32): void {
+  localGet(LOCAL_FLAG_A);
+  if (kind != KIND_INC && kind != KIND_DEC) {
+    localGet(LOCAL_FLAG_B);
+    byte(I64_XOR);
+  }
+  localGet(LOCAL_FLAG_RESULT);
+  byte(I64_XOR);
+  i64Const(1);
   byte(I64_SHR_U);
-  byte(I32_WRAP_I64);
+  i64Const(AUXILIARY);
+  byte(I64_AND);
 }
 
-function pushCarry(kind: u32): bool {
-  switch (kind) {
-    case KIND_RAW:
-      localGet(LOCAL_FLAG_A);
-      i64Const(63);
-      byte(I64_SHR_U);
-      byte(I32_WRAP_I64);
-      return true;
-    case KIND_ADD:
-      localGet(LOCAL_FLAG_RESULT);
-      localGet(LOCAL_FLAG_A);
-      byte(I64_LT_U);
-      return true;
-    case KIND_SUB:
-      localGet(LOCAL_FLAG_A);
-      localGet(LOCAL_FLAG_B);
-      byte(I64_LT_U);
-      return true;
-    case KIND_LOGIC:
-      i32Const(0);
-      return true;
-    case KIND_INC:
-    case KIND_DEC:
-      localGet(LOCAL_FLAG_B);
-      byte(I32_WRAP_I64);
-      return true;
-    default:
-      return false;
-  }
-}
-
-/** True if an instruction may access memory. */
-function touchesMemory(op: u32): bool {
-  return !isRegister(op) && (load<u32>(attributesAddress(load<u16>(op, OP_CODE), 0, 0)) & MODRM) != 0;
-}
-
-/** True if the flags after the running instruction can be seen by nobody: another sets all of them first, and nothing
- * in between reads them or can fault. After an access to memory an interrupt may be due: its handler sees them. */
-export function flagsAreDead(): bool {
-  if (touchesMemory(currentOp)) return false;
-  for (let i = currentIndex + 1; i < blockCount; i++) {
-    const op = blockOps + i * OP_SIZE;
-    const effect = flagEffect(op);
-    if (effect == FLAGS_SET) return true;
-    if (effect != FLAGS_KEPT) return false;
-  }
-  return false;
-}
-
-const FLAGS_KEPT: u32 = 0;
-const FLAGS_SET: u32 = 1;
-const FLAGS_SEEN: u32 = 2;
-
-/** What a following instruction does to flags; only what is sure not to fault before it sets them is "set". */
-function flagEffect(op: u32): u32 {
-  const code: u32 = load<u16>(op, OP_CODE);
-  if (code < 0x40) {
-    const form = code & 7;
-    const operation = code >> 3;
-    // ADC and SBB read the carry; forms 6 and 7 are something else.
-    if (operation == 2 || operation == 3 || form > 5) return FLAGS_SEEN;
-    return form > 3 || isRegister(op) ? FLAGS_SET : FLAGS_SEEN;
-  }
-  const register = isRegister(op);
-  switch (code) {
-    case 0x80:
-    case 0x81:
-    case 0x83:
-      return register && modrmReg(op) != 2 && modrmReg(op) != 3 ? FLAGS_SET : FLAGS_SEEN;
-    case 0x84:
-    case 0x85:
-      return register ? FLAGS_SET : FLAGS_SEEN;
-    case 0xa8:
-    case 0xa9:
-      return FLAGS_SET;
-    case 0x63:
-      // ARPL outside 64-bit mode.
-      return register && is64 ? FLAGS_KEPT : FLAGS_SEEN;
-    case 0x88:
-    case 0x89:
-    case 0x8a:
-    case 0x8b:
-    case 0xc6:
-    case 0xc7:
-    case 0x1b6:
-    case 0x1b7:
-    case 0x1be:
-    case 0x1bf:
-      return register ? FLAGS_KEPT : FLAGS_SEEN;
-    case 0x8d:
-      return FLAGS_KEPT;
-    default:
-      if (code >= 0xb0 && code <= 0xbf) return FLAGS_KEPT;
-      if (code >= 0x1c8 && code <= 0x1cf) return FLAGS_KEPT;
-      return FLAGS_SEEN;
-  }
+/** CF becomes LOCAL_B, 0 or 1; the other flags stay. */
+export function setCarry(): void {
+  makeRaw();
+  // CF in bit 63 changes, and with it bit 62, so that OF, their xor, stays.
+  localGet(LOCAL_FLAG_A);
+  localGet(LOCAL_FLAG_A);
+  localGet(LOCAL_B);
+  i64Const(63);
+  byte(I64_SHL);
+  byte(I64_XOR);
+  i64Const(1);
+  byte(I64_SHR_S);
+  i64Const(CARRY_AND_CARRY_IN);
+  byte(I64_AND);
+  byte(I64_XOR);
+  localSet(LOCAL_FLAG_A);
+  noteKind(KIND_RAW);
 }

@@ -1,22 +1,25 @@
-// An instruction that translated code leaves to the interpreter's handler: all state goes to memory, the handler runs
-// as it would in the run loop, and the registers come back.
+// An instruction that translated code leaves to the interpreter's handler: memory has all state, the handler runs as it
+// would in the run loop, and the registers come back; of a handler about which more is known, only those it writes.
 
-import { BLOCK_LIMIT, LEAVE_ATTENTION, RIP } from "../state";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP } from "../state";
 import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
+  KIND_UNKNOWN,
   LOCAL_RIP,
   blockCount,
   branchToExit,
   currentIndex,
   enterLabel,
+  forgetRegisters,
   fromMemory,
   leaveLabel,
   nextOffset,
   pushPlace,
+  setFlagKind,
   stopAt,
   stopIfModeChanged,
-  toMemory,
 } from "./context";
+import { forgetPending, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -32,10 +35,9 @@ import {
 
 /** Calls the handler of `op`. One that sets RIP itself leaves the region. */
 export function emitHandler(op: u32): void {
-  toMemory();
+  settle();
   pushPlace();
   call(FUNCTION_HANDLER);
-  fromMemory();
   if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) {
     i32Const(0);
     access(I64_LOAD, RIP);
@@ -44,6 +46,41 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
+  fromMemory();
+  leaveIfAsked(op);
+}
+
+/** What a light handler does with the status flags: bits. */
+export const LIGHT_KEEPS_FLAGS: u32 = 0;
+export const LIGHT_READS_FLAGS: u32 = 1;
+/** It sets them all, after the last thing that can fault. */
+export const LIGHT_SETS_FLAGS: u32 = 2;
+
+/** Calls the handler of `op`. Where it only sets flags they may be pending meanwhile: if it faults they stay so. */
+export function callHandler(flags: u32): void {
+  if ((flags & LIGHT_READS_FLAGS) != 0) settle();
+  pushPlace();
+  call(FUNCTION_HANDLER);
+  if ((flags & LIGHT_SETS_FLAGS) == 0) return;
+  if ((flags & LIGHT_READS_FLAGS) == 0) forgetPending();
+  setFlagKind(KIND_UNKNOWN);
+}
+
+/**
+ * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n). It must go on to
+ * the next instruction, and leave mode, privilege and paging as they are.
+ */
+export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
+  callHandler(flags);
+  forgetRegisters(writes);
+  leaveIfAsked(op);
+}
+
+/** The set of one register, by its state address; byte registers are part of theirs. */
+export function registerSet(address: u32): u32 { return 1 << ((address - REGS) >> 3); }
+
+/** Out of the region, if the handler asked the run loop to look up. */
+function leaveIfAsked(op: u32): void {
   i32Const(0);
   access(I32_LOAD, BLOCK_LIMIT);
   byte(I32_EQZ);

@@ -1,28 +1,31 @@
 // Which emitter translates which instruction.
 
-import { OP_CODE, OP_WIDTH, modrmReg, regAddress } from "../decode/instruction";
-import { RAX } from "../state";
-import { emitCall, emitIndirect, emitJump, emitJumpIf, emitLeave, emitPop, emitPush, emitReturn } from "./control";
+import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_WIDTH, modrm, modrmReg, regAddress } from "../decode/instruction";
+import { FS, GS, RAX } from "../state";
+import { emitBitScan, emitBitTest, emitPopulationCount } from "./bits";
+import { emitCall, emitIndirect, emitJump, emitJumpIf, emitLoop, emitReturn } from "./control";
+import { emitByteSwap, emitCompareExchange, emitExchange, emitExchangeAdd } from "./exchange";
 import { emitHandler } from "./handler";
+import { emitBinary, emitBinaryImmediate, emitGroup3, emitIncDec, emitTest } from "./integer";
+import { emitLight } from "./light";
+import { isHint } from "./liveness";
 import {
-  emitBinary,
-  emitBinaryImmediate,
   emitConditionalMove,
   emitConvert,
   emitConvertDouble,
-  emitExchange,
   emitExtend,
-  emitGroup3,
-  emitIncDec,
   emitLea,
   emitMove,
   emitMoveImmediate,
+  emitMoveOffset,
   emitSet,
-  emitShift,
-  emitTest,
-} from "./integer";
+} from "./move";
 import { emitMultiply } from "./multiply";
-import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
+import { emitDoubleShift, emitShift } from "./shift";
+import { emitLeave, emitPop, emitPush, emitPushSegment } from "./stack";
+import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitSwapBase } from "./status";
+import { emitString } from "./string";
+import { emitVector } from "./vector";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */
 export function emitInstruction(op: u32): bool {
@@ -31,7 +34,7 @@ export function emitInstruction(op: u32): bool {
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitVector(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 
@@ -39,6 +42,22 @@ function emitBranch(op: u32): bool {
   const code: u32 = load<u16>(op, OP_CODE);
   if ((code >= 0x70 && code <= 0x7f) || (code >= 0x180 && code <= 0x18f)) return emitJumpIf(op);
   switch (code) {
+    case 0xa4:
+    case 0xa5:
+    case 0xa6:
+    case 0xa7:
+    case 0xaa:
+    case 0xab:
+    case 0xac:
+    case 0xad:
+    case 0xae:
+    case 0xaf:
+      return emitString(op);
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+      return emitLoop(op);
     case 0xe9:
     case 0xeb:
       return emitJump(op);
@@ -56,13 +75,18 @@ function emitBranch(op: u32): bool {
 
 function emitPlain(op: u32): bool {
   const code: u32 = load<u16>(op, OP_CODE);
-  if (code < 0x40) return (code & 7) < 6 && emitBinary(op);
+  if (code < 0x40) {
+    if ((code & 7) < 6) return emitBinary(op);
+    // ES, CS, SS, DS.
+    return (code & 0x27) == 6 && emitPushSegment(op, code >> 3);
+  }
   if (code >= 0x40 && code <= 0x4f) return emitIncDec(op, code >= 0x48, true);
   if (code >= 0x50 && code <= 0x57) return emitPush(op);
   if (code >= 0x58 && code <= 0x5f) return emitPop(op);
   if (code >= 0xb0 && code <= 0xbf) return emitMoveImmediate(op);
   if (code >= 0x140 && code <= 0x14f) return emitConditionalMove(op, code & 15);
   if (code >= 0x190 && code <= 0x19f) return emitSet(op, code & 15);
+  if (code >= 0x1c8 && code <= 0x1cf) return emitByteSwap(op);
   if (code >= 0x91 && code <= 0x97) return emitExchange(op);
   switch (code) {
     case 0x63:
@@ -103,6 +127,11 @@ function emitPlain(op: u32): bool {
       return emitConvert(op);
     case 0x99:
       return emitConvertDouble(op);
+    case 0xa0:
+    case 0xa1:
+    case 0xa2:
+    case 0xa3:
+      return emitMoveOffset(op);
     case 0xc0:
     case 0xc1:
     case 0xd0:
@@ -112,26 +141,63 @@ function emitPlain(op: u32): bool {
       return emitShift(op);
     case 0xc9:
       return emitLeave(op);
+    case 0xf5:
+    case 0xf8:
+    case 0xf9:
+      return emitCarry(op);
     case 0xf6:
     case 0xf7:
       return emitGroup3(op);
+    case 0xfa:
+      return emitClearInterrupt(op);
+    case 0xfb:
+      return emitSetInterrupt(op);
+    case 0xfc:
+    case 0xfd:
+      return emitDirection(op);
     case 0xfe:
       return modrmReg(op) < 2 && emitIncDec(op, modrmReg(op) == 1, false);
     case 0xff:
       if (modrmReg(op) < 2) return emitIncDec(op, modrmReg(op) == 1, false);
       return modrmReg(op) == 6 && emitPush(op);
-    case 0x11f:
-      // The long NOP.
-      return true;
+    case 0x101:
+      return modrm(op) == 0xf8 && emitSwapBase();
+    case 0x1a0:
+      return emitPushSegment(op, FS);
+    case 0x1a8:
+      return emitPushSegment(op, GS);
+    case 0x1a3:
+    case 0x1ab:
+    case 0x1b3:
+    case 0x1ba:
+    case 0x1bb:
+      return emitBitTest(op);
+    case 0x1a4:
+    case 0x1a5:
+    case 0x1ac:
+    case 0x1ad:
+      return emitDoubleShift(op);
+    case 0x1b0:
+    case 0x1b1:
+      return emitCompareExchange(op);
     case 0x1b6:
       return emitExtend(op, 0, false);
     case 0x1b7:
       return emitExtend(op, 1, false);
+    case 0x1b8:
+      return emitPopulationCount(op);
+    case 0x1bc:
+    case 0x1bd:
+      return emitBitScan(op);
     case 0x1be:
       return emitExtend(op, 0, true);
     case 0x1bf:
       return emitExtend(op, 1, true);
+    case 0x1c0:
+    case 0x1c1:
+      return emitExchangeAdd(op);
     default:
-      return false;
+      // Prefetches, hints, the long NOP.
+      return isHint(code);
   }
 }

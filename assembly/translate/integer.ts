@@ -1,44 +1,32 @@
-// Integer instructions in translated code. Each emitter returns false, having written nothing, for a form that it
+// Arithmetic and logic in translated code. Each emitter returns false, having written nothing, for a form that it
 // leaves to the interpreter's handler.
 
-import { OP_CODE, OP_WIDTH, immediate, isRegister, modrmReg, regAddress, rmAddress } from "../decode/instruction";
-import { RAX, RCX, RDX } from "../state";
-import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT, KIND_UNKNOWN, setFlagKind } from "./context";
-import { flagsAreDead, noteKind, pushCondition, setFlags, signExtend } from "./flags";
+import { OP_CODE, OP_WIDTH, immediate, modrmReg } from "../decode/instruction";
+import { RAX } from "../state";
+import { pushCondition } from "./conditions";
+import { LOCAL_A, LOCAL_B, LOCAL_RESULT } from "./context";
+import { setFlags } from "./flags";
+import { flagsAreDead } from "./liveness";
+import { emitDivide, emitMultiplyAccumulator } from "./multiply";
 import {
-  canAddress,
   canRm,
-  computeAddress,
   mask,
   popReg,
   popRegister,
-  pushOffset,
   pushReg,
   pushRegister,
   pushRm,
   pushRmForModification,
   storeRmModified,
-  writeMemory,
 } from "./operands";
-import { emitDivide, emitMultiplyAccumulator } from "./multiply";
-import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
+import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_SBB, KIND_SUB } from "./support";
 import {
-  END,
-  I32_EQZ,
   I64_ADD,
   I64_AND,
-  I64_EQZ,
   I64_EXTEND_I32_U,
   I64_OR,
-  I64_ROTL,
-  I64_SHL,
-  I64_SHR_S,
-  I64_SHR_U,
   I64_SUB,
   I64_XOR,
-  IF,
-  SELECT,
-  TYPE_VOID,
   byte,
   i64Const,
   localGet,
@@ -253,270 +241,5 @@ export function emitGroup3(op: u32): bool {
   compute(SUB, size);
   storeRmModified(op, size);
   if (!flagsAreDead()) setFlags(KIND_SUB, size);
-  return true;
-}
-
-/** 88..8B, C6, C7. */
-export function emitMove(op: u32): bool {
-  const code: u32 = load<u16>(op, OP_CODE);
-  const size = sizeOf(op);
-  const reads = code == 0x8a || code == 0x8b;
-  if (!canRm(op, !reads)) return false;
-  if (reads) {
-    pushRm(op, size);
-    popReg(op, size);
-    return true;
-  }
-  if (code == 0x88 || code == 0x89) pushReg(op, size);
-  else pushImmediate(op, size);
-  if (isRegister(op)) popRegister(rmAddress(op), size);
-  else {
-    localSet(LOCAL_A);
-    computeAddress(op);
-    writeMemory(size, LOCAL_A);
-  }
-  return true;
-}
-
-/** B0..BF. */
-export function emitMoveImmediate(op: u32): bool {
-  const size = sizeOf(op);
-  pushImmediate(op, size);
-  popReg(op, size);
-  return true;
-}
-
-/** MOVZX, MOVSX from `source` bytes (log2); MOVSXD. */
-export function emitExtend(op: u32, source: u32, isSigned: bool): bool {
-  if (!canRm(op, false)) return false;
-  const size = sizeOf(op);
-  pushRm(op, source);
-  if (isSigned) {
-    signExtend(source);
-    mask(size);
-  }
-  popReg(op, size);
-  return true;
-}
-
-/** LEA. */
-export function emitLea(op: u32): bool {
-  // It reads no memory, but 16-bit addresses are the handler's.
-  if (isRegister(op) || !canAddress(op, false)) return false;
-  const size = sizeOf(op);
-  pushOffset(op);
-  mask(size);
-  popReg(op, size);
-  return true;
-}
-
-/** C0, C1, D0, D1, D2, D3: shifts, and rotates whose flags nobody sees. */
-export function emitShift(op: u32): bool {
-  const code: u32 = load<u16>(op, OP_CODE);
-  const size = sizeOf(op);
-  const bits: u32 = 8 << size;
-  const operation = modrmReg(op);
-  const dead = flagsAreDead();
-  if (!canRm(op, true) || operation == 2 || operation == 3) return false;
-  if (code >= 0xd2) {
-    if (size < 2 || operation < 4) return false;
-    emitShiftByCl(op, operation, size, dead);
-    return true;
-  }
-  const count: u32 = code >= 0xd0 ? 1 : <u32>immediate(op) & (size == 3 ? 63 : 31);
-  if (count == 0 || count >= bits) return false;
-  if (operation < 2) {
-    if (!dead || size < 2) return false;
-    emitRotate(op, operation == 0 ? count : bits - count, size);
-    return true;
-  }
-  pushRmForModification(op, size);
-  localSet(LOCAL_A);
-  localGet(LOCAL_A);
-  if (operation == 5) {
-    i64Const(count);
-    byte(I64_SHR_U);
-  } else if (operation == 7) {
-    signExtend(size);
-    i64Const(count);
-    byte(I64_SHR_S);
-    mask(size);
-  } else {
-    i64Const(count);
-    byte(I64_SHL);
-    mask(size);
-  }
-  localSet(LOCAL_RESULT);
-  storeRmModified(op, size);
-  if (!dead) shiftFlags(operation, count, bits, size);
-  return true;
-}
-
-/** Flags of a shift by a known count. */
-function shiftFlags(operation: u32, count: u32, bits: u32, size: u32): void {
-  // The carry: the last bit that went out.
-  localGet(LOCAL_A);
-  i64Const(operation == 4 || operation == 6 ? bits - count : count - 1);
-  byte(I64_SHR_U);
-  i64Const(1);
-  byte(I64_AND);
-  localSet(LOCAL_B);
-  rawFlags(operation, size);
-}
-
-/** Flags of a shift from LOCAL_A, LOCAL_RESULT and the carry in LOCAL_B: FLAG_CARRIES has the carry in bit 63, and the
- * carry xor the overflow in bit 62. */
-function rawFlags(operation: u32, size: u32): void {
-  const top = (8 << size) - 1;
-  localGet(LOCAL_B);
-  i64Const(63);
-  byte(I64_SHL);
-  // Left: OF is the top bit xor the carry, so that it is the top bit. SHR: OF is the old top bit. SAR: 0.
-  if (operation == 4 || operation == 6) {
-    localGet(LOCAL_RESULT);
-    i64Const(top);
-    byte(I64_SHR_U);
-  } else {
-    localGet(LOCAL_B);
-    if (operation == 5) {
-      localGet(LOCAL_A);
-      i64Const(top);
-      byte(I64_SHR_U);
-      byte(I64_XOR);
-    }
-  }
-  i64Const(62);
-  byte(I64_SHL);
-  byte(I64_OR);
-  localSet(LOCAL_FLAG_A);
-  localGet(LOCAL_RESULT);
-  signExtend(size);
-  localSet(LOCAL_FLAG_RESULT);
-  noteKind(KIND_RAW);
-}
-
-/** By CL, of 32 and 64 bits. A count of 0 keeps the flags. */
-function emitShiftByCl(op: u32, operation: u32, size: u32, dead: bool): void {
-  const left = operation == 4 || operation == 6;
-  pushRmForModification(op, size);
-  if (operation == 7) signExtend(size);
-  localSet(LOCAL_A);
-  pushRegister(RCX, 0);
-  i64Const(size == 3 ? 63 : 31);
-  byte(I64_AND);
-  localSet(LOCAL_B);
-  localGet(LOCAL_A);
-  localGet(LOCAL_B);
-  byte(operation == 5 ? I64_SHR_U : operation == 7 ? I64_SHR_S : I64_SHL);
-  mask(size);
-  localSet(LOCAL_RESULT);
-  storeRmModified(op, size);
-  if (dead) return;
-  localGet(LOCAL_B);
-  byte(I64_EQZ);
-  byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_VOID);
-  // The carry: the last bit that went out. Counts up to 63 only, so 64 - count and count - 1 are in range.
-  localGet(LOCAL_A);
-  if (left) {
-    i64Const(8 << size);
-    localGet(LOCAL_B);
-    byte(I64_SUB);
-  } else {
-    localGet(LOCAL_B);
-    i64Const(1);
-    byte(I64_SUB);
-  }
-  byte(I64_SHR_U);
-  i64Const(1);
-  byte(I64_AND);
-  localSet(LOCAL_B);
-  rawFlags(operation, size);
-  byte(END);
-  setFlagKind(KIND_UNKNOWN);
-}
-
-/** Rotates left by `count`, 1 up to the width less 1; no flags. */
-function emitRotate(op: u32, count: u32, size: u32): void {
-  pushRmForModification(op, size);
-  if (size == 3) {
-    i64Const(count);
-    byte(I64_ROTL);
-  } else {
-    localTee(LOCAL_A);
-    i64Const(count);
-    byte(I64_SHL);
-    localGet(LOCAL_A);
-    i64Const(32 - count);
-    byte(I64_SHR_U);
-    byte(I64_OR);
-    mask(2);
-  }
-  localSet(LOCAL_RESULT);
-  storeRmModified(op, size);
-}
-
-/** CMOVcc: the source is read, and a 32-bit destination cleared above, whether the condition holds or not. */
-export function emitConditionalMove(op: u32, code: u32): bool {
-  if (!canRm(op, false)) return false;
-  const size = sizeOf(op);
-  pushRm(op, size);
-  pushReg(op, size);
-  pushCondition(code);
-  byte(SELECT);
-  popReg(op, size);
-  return true;
-}
-
-/** SETcc. */
-export function emitSet(op: u32, code: u32): bool {
-  if (!canRm(op, true)) return false;
-  pushCondition(code);
-  byte(I64_EXTEND_I32_U);
-  if (isRegister(op)) popRegister(rmAddress(op), 0);
-  else {
-    localSet(LOCAL_A);
-    computeAddress(op);
-    writeMemory(0, LOCAL_A);
-  }
-  return true;
-}
-
-/** 98: CBW CWDE CDQE. */
-export function emitConvert(op: u32): bool {
-  const size = sizeOf(op);
-  pushRegister(RAX, size - 1);
-  signExtend(size - 1);
-  mask(size);
-  popRegister(RAX, size);
-  return true;
-}
-
-/** 99: CWD CDQ CQO. */
-export function emitConvertDouble(op: u32): bool {
-  const size = sizeOf(op);
-  pushRegister(RAX, size);
-  signExtend(size);
-  i64Const(63);
-  byte(I64_SHR_S);
-  mask(size);
-  popRegister(RDX, size);
-  return true;
-}
-
-/** 87 and 90..97 between registers. */
-export function emitExchange(op: u32): bool {
-  const code: u32 = load<u16>(op, OP_CODE);
-  const short = code >= 0x90;
-  if (!short && !isRegister(op)) return false;
-  const size = sizeOf(op);
-  const other = short ? RAX : rmAddress(op);
-  pushRegister(regAddress(op), size);
-  localSet(LOCAL_A);
-  pushRegister(other, size);
-  popReg(op, size);
-  localGet(LOCAL_A);
-  popRegister(other, size);
   return true;
 }

@@ -6,6 +6,8 @@ import { EMITTER } from "../state";
 import {
   END,
   IF,
+  TYPE_F32,
+  TYPE_F64,
   TYPE_FUNCTION,
   TYPE_I32,
   TYPE_I64,
@@ -18,23 +20,20 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function: entry (i32), base (i64) -> (). */
+/** Type of a translated function: entry (i32), base (i64), instructions left (i64) -> (). */
 export const TYPE_ENTRY: u32 = 0;
-/** Of the function that goes to the next: RIP (i64) -> (). */
-const TYPE_CHAIN: u32 = 3;
+/** Of the function that goes to the next: RIP (i64), instructions left (i64) -> (). */
+const TYPE_CHAIN: u32 = 2;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
-export const FUNCTION_LOCATE_READ: u32 = 1;
-export const FUNCTION_LOCATE_WRITE: u32 = 2;
-export const FUNCTION_STORE_FLAGS: u32 = 3;
-export const FUNCTION_CONDITION: u32 = 4;
-export const FUNCTION_MULTIPLY_HIGH: u32 = 5;
-export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 6;
-export const FUNCTION_NOTE_PLACE: u32 = 7;
-export const FUNCTION_MAY_CHAIN: u32 = 8;
-export const FUNCTION_CHAIN: u32 = 9;
-const IMPORTED_FUNCTIONS: u32 = 10;
+export const FUNCTION_SETTLE_FLAGS: u32 = 1;
+export const FUNCTION_CONDITION: u32 = 2;
+export const FUNCTION_MULTIPLY_HIGH: u32 = 3;
+export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 4;
+export const FUNCTION_MAY_CHAIN: u32 = 5;
+export const FUNCTION_CHAIN: u32 = 6;
+const IMPORTED_FUNCTIONS: u32 = 7;
 
 /** Where bodies are written before it is known how many they are. */
 export const BODIES: u32 = EMITTER + 0x40000;
@@ -71,14 +70,13 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(8);
+  unsigned(7);
   // Bit i of the first argument: parameter i is an i64.
-  type(0b10, 2, 0);
+  type(0b110, 3, 0);
   type(0b1100, 4, 0);
-  type(0b110001, 6, TYPE_I32);
-  type(0b1, 1, 0);
-  type(0b1110, 4, 0);
-  type(0b01110, 5, TYPE_I32);
+  type(0b11, 2, 0);
+  type(0, 0, 0);
+  type(0, 1, TYPE_I32);
   type(0b11, 2, TYPE_I64);
   type(0, 0, TYPE_I32);
   endSection();
@@ -118,14 +116,11 @@ function imports(): void {
   unsigned(1 + IMPORTED_FUNCTIONS);
   importMemory();
   importFunction(FUNCTION_HANDLER, 1);
-  importFunction(FUNCTION_LOCATE_READ, 2);
-  importFunction(FUNCTION_LOCATE_WRITE, 2);
-  importFunction(FUNCTION_STORE_FLAGS, 4);
-  importFunction(FUNCTION_CONDITION, 5);
-  importFunction(FUNCTION_MULTIPLY_HIGH, 6);
-  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 6);
-  importFunction(FUNCTION_NOTE_PLACE, 1);
-  importFunction(FUNCTION_MAY_CHAIN, 7);
+  importFunction(FUNCTION_SETTLE_FLAGS, 3);
+  importFunction(FUNCTION_CONDITION, 4);
+  importFunction(FUNCTION_MULTIPLY_HIGH, 5);
+  importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);
+  importFunction(FUNCTION_MAY_CHAIN, 6);
   importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }
@@ -231,16 +226,22 @@ function beginCode(count: u32): void {
   unsigned(count);
 }
 
-/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters. */
+/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters, then
+ * one of f64 and one of f32. */
 export function beginBody(i64s: u32, i32s: u32): void {
   bodySize = reserve();
   hintsStart = hintsEnd;
   hintsEnd += 4;
-  unsigned(2);
-  unsigned(i64s);
-  byte(TYPE_I64);
-  unsigned(i32s);
-  byte(TYPE_I32);
+  unsigned(4);
+  locals(i64s, TYPE_I64);
+  locals(i32s, TYPE_I32);
+  locals(1, TYPE_F64);
+  locals(1, TYPE_F32);
+}
+
+function locals(count: u32, type: u32): void {
+  unsigned(count);
+  byte(type);
 }
 
 export function endBody(): void {

@@ -4,19 +4,20 @@
 import { OP_CODE, isRegister } from "../decode/instruction";
 import { RAX, RDX } from "../state";
 import {
-  KIND_UNKNOWN,
   LOCAL_A,
   LOCAL_B,
   LOCAL_FLAG_A,
   LOCAL_FLAG_RESULT,
   LOCAL_RESULT,
+  keepRegisters,
+  registersInLocals,
   enterLabel,
   leaveLabel,
-  setFlagKind,
 } from "./context";
-import { flagsAreDead, noteKind, signExtend } from "./flags";
-import { emitHandler } from "./handler";
+import { noteKind, signExtend } from "./flags";
+import { LIGHT_KEEPS_FLAGS, emitLightHandler, registerSet } from "./handler";
 import { pushImmediate, sizeOf } from "./integer";
+import { flagsAreDead } from "./liveness";
 import { FUNCTION_MULTIPLY_HIGH, FUNCTION_MULTIPLY_HIGH_SIGNED } from "./module";
 import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm } from "./operands";
 import { KIND_RAW } from "./support";
@@ -180,6 +181,7 @@ export function emitDivide(op: u32, isSigned: bool): bool {
     byte(I64_NE);
     byte(I32_AND);
   }
+  const inLocals = registersInLocals();
   byte(IF);
   byte(TYPE_VOID);
   if (!isSigned && size == 2) {
@@ -202,9 +204,8 @@ export function emitDivide(op: u32, isSigned: bool): bool {
   popRegister(RDX, size);
   byte(ELSE);
   enterLabel();
-  emitHandler(op);
+  emitLightHandler(op, registerSet(RAX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
   leaveLabel();
   byte(END);
-  setFlagKind(KIND_UNKNOWN);
   return true;
 }

@@ -2,9 +2,12 @@
 // Values on the stack are i64, zero-extended from the operand's width; `size` is log2 of its bytes.
 
 import {
+  FLAT_READ,
+  FLAT_WRITE,
   REGS,
   SEGMENTS,
   SEGMENT_BASE,
+  SEGMENT_FLAT,
   SEGMENT_STRIDE,
   TLB_ADDEND,
   TLB_READ_TAG,
@@ -36,23 +39,23 @@ import {
   LOCAL_POINTER,
   LOCAL_RESULT,
   LOCAL_TLB,
-  branchIfToHandler,
+  LOCAL_TLB_MASK,
   enterLabel,
   getRegister,
   is64,
   leaveLabel,
+  leaveToHandler,
   nextOffset,
-  pushPlace,
   setRegister,
 } from "./context";
-import { FUNCTION_LOCATE_READ, FUNCTION_LOCATE_WRITE, hint } from "./module";
+import { hintedIf } from "./module";
 import {
-  ELSE,
   END,
   I32_ADD,
   I32_AND,
   I32_EQZ,
   I32_LOAD,
+  I32_NE,
   I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
@@ -70,11 +73,8 @@ import {
   I64_STORE16,
   I64_STORE32,
   I64_STORE8,
-  IF,
-  TYPE_I32,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
@@ -83,6 +83,8 @@ import {
 } from "./wasm";
 
 const PAGE_MASK: i64 = ~0xfff;
+/** In place of a size: 16 bytes at a multiple of 16. What is not aligned does not get through. */
+export const ALIGNED_16: u32 = 5;
 
 /** Zero-extends the i64 on the stack from the low bits of a width. */
 export function mask(size: u32): void {
@@ -98,7 +100,7 @@ export function mask(size: u32): void {
 
 // A register by its state address: byte registers AH CH DH BH are one byte above RAX RCX RDX RBX.
 // @ts-ignore: decorator
-@inline function numberOf(address: u32): u32 { return (address - REGS) >> 3; }
+@inline export function numberOf(address: u32): u32 { return (address - REGS) >> 3; }
 // @ts-ignore: decorator
 @inline function isHigh(address: u32): bool { return (address & 7) == 1; }
 
@@ -140,8 +142,8 @@ export function canAddress(op: u32, write: bool): bool {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
-  // The region's guard covers ES, SS and DS. CS may not be readable; FS and GS may be anything.
-  return kind == EA_SEGMENTED_32 && segment < FS && segment != CS;
+  // CS may not be readable.
+  return kind == EA_SEGMENTED_32 && segment != CS;
 }
 
 /** Pushes the offset part of the address, as LEA has it. */
@@ -169,41 +171,72 @@ export function pushOffset(op: u32): void {
     i64Const(displacement);
     byte(I64_ADD);
   }
-  if (kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32) mask(2);
+  if (hasShortAddress(op)) mask(2);
+}
+
+/** True if offsets of the memory operand wrap at 4 GiB. */
+export function hasShortAddress(op: u32): bool {
+  const kind = (load<u8>(op, OP_EA) >> 3) & 15;
+  return kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32;
+}
+
+/** Adds the base of a segment to the offset on the stack. In 32-bit mode the region's guard covers ES, SS and DS; FS
+ * and GS may be anything: if one is not 4 GiB long, the instruction is its handler's. */
+export function addSegmentBase(segment: u32): void {
+  if (segment < FS) return;
+  const state = SEGMENTS + segment * SEGMENT_STRIDE;
+  if (!is64) {
+    i32Const(0);
+    access(I32_LOAD, state + SEGMENT_FLAT);
+    i32Const(FLAT_READ | FLAT_WRITE);
+    byte(I32_NE);
+    hintedIf(false);
+    enterLabel();
+    leaveToHandler();
+    leaveLabel();
+    byte(END);
+  }
+  i32Const(0);
+  access(I64_LOAD, state + SEGMENT_BASE);
+  byte(I64_ADD);
+  if (!is64) mask(2);
 }
 
 /** Computes the linear address of the memory operand into LOCAL_ADDRESS. */
 export function computeAddress(op: u32): void {
   pushOffset(op);
-  const segment: u32 = load<u8>(op, OP_EA) & 7;
-  if (is64 && segment >= FS) {
-    i32Const(0);
-    access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
-    byte(I64_ADD);
-  }
+  setAddress(op);
+}
+
+/** Pops an offset in the memory operand's segment: LOCAL_ADDRESS becomes its linear address. */
+export function setAddress(op: u32): void {
+  addSegmentBase(load<u8>(op, OP_EA) & 7);
   localSet(LOCAL_ADDRESS);
+}
+
+/** Pushes (i32) the TLB's entry for LOCAL_ADDRESS. */
+export function pushTlbEntry(): void {
+  localGet(LOCAL_ADDRESS);
+  i64Const(7);
+  byte(I64_SHR_U);
+  byte(I32_WRAP_I64);
+  localGet(LOCAL_TLB_MASK);
+  byte(I32_AND);
+  localGet(LOCAL_TLB);
+  byte(I32_ADD);
 }
 
 /** Pushes whether the TLB lets LOCAL_ADDRESS through; LOCAL_ENTRY is its entry. */
 function probe(size: u32, tag: u32): void {
-  localGet(LOCAL_ADDRESS);
-  i64Const(12);
-  byte(I64_SHR_U);
-  byte(I32_WRAP_I64);
-  i32Const(4095);
-  byte(I32_AND);
-  i32Const(5);
-  byte(I32_SHL);
-  localGet(LOCAL_TLB);
-  byte(I32_ADD);
+  pushTlbEntry();
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, tag);
   localGet(LOCAL_ADDRESS);
-  if (size != 0) {
+  if (size != 0 && size != ALIGNED_16) {
     i64Const((1 << size) - 1);
     byte(I64_ADD);
   }
-  i64Const(PAGE_MASK);
+  i64Const(size == ALIGNED_16 ? PAGE_MASK | 15 : PAGE_MASK);
   byte(I64_AND);
   byte(I64_EQ);
 }
@@ -217,25 +250,19 @@ function pushPointer(): void {
   byte(I32_ADD);
 }
 
-/** Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag; what is not plain RAM is a handler's. */
+/**
+ * Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag. What the TLB does not let through is the
+ * handler's: it fills the TLB, or sees to the fault, the device or the decoded code there.
+ */
 export function locateMemory(size: u32, tag: u32): void {
   probe(size, tag);
-  hint(true);
-  byte(IF);
-  byte(TYPE_I32);
-  enterLabel();
-  pushPointer();
-  byte(ELSE);
-  localGet(LOCAL_ADDRESS);
-  i32Const(1 << size);
-  pushPlace();
-  call(tag == TLB_READ_TAG ? FUNCTION_LOCATE_READ : FUNCTION_LOCATE_WRITE);
-  localTee(LOCAL_POINTER);
   byte(I32_EQZ);
-  branchIfToHandler();
-  localGet(LOCAL_POINTER);
+  hintedIf(false);
+  enterLabel();
+  leaveToHandler();
   leaveLabel();
   byte(END);
+  pushPointer();
 }
 
 function loadOpcode(size: u32): u32 {

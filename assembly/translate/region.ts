@@ -2,7 +2,7 @@
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
 // at the TLB. Blocks stand in the order of their addresses.
 
-import { LEAVE_HANDLER, LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
+import { LEAVE_LIMIT, MODE_64, TLB_EXECUTE_TAG, TLB_PAGE, TLB_SET } from "../state";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE, BLOCK_PHYSICAL, BLOCK_TRANSLATION, findBlock } from "../decode/blocks";
 import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_IMMEDIATE, OP_NEXT, OP_SIZE, isRegister, modrmReg } from "../decode/instruction";
 import { ENDS, attributesAddress } from "../decode/tables";
@@ -14,20 +14,18 @@ import {
   beginBlock,
   beginInstruction,
   beginRegion,
-  catchFault,
-  catches,
   enterLabel,
   epilogue,
   exitTo,
+  handlerEpilogue,
   leaveLabel,
   nextOffset,
   prologue,
   stopAt,
-  stopFor,
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { addEntry, beginBlockAt, collectBranches, emitStructure, settleStructure } from "./structure";
+import { addEntry, beginBlockAt, collectBranches, continuesPrevious, emitStructure, isLoopHead, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
@@ -35,7 +33,6 @@ import {
   END,
   I64_LT_U,
   I64_SUB,
-  TRY,
   TYPE_VOID,
   byte,
   i32Const,
@@ -183,22 +180,31 @@ function endsBlock(op: u32): bool {
   return (attributes & ENDS) != 0;
 }
 
+/** Instructions of a block and those that follow it. */
+function instructionsFrom(index: u32): u32 {
+  let sum: u32 = 0;
+  for (let i = index; i < count; i++) sum += load<u32>(regionBlock(i), BLOCK_COUNT);
+  return sum;
+}
+
 export function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  beginBlock(first, ops, blockPageDelta(index));
+  beginBlock(first, ops, blockPageDelta(index), continuesPrevious(index));
   beginBlockAt(index);
-  // All of the block, or none: a limit within it is the interpreter's to keep.
-  localGet(LOCAL_LEFT);
-  i64Const(ops);
-  byte(I64_LT_U);
-  hintedIf(false);
-  enterLabel();
-  stopAt(start, 0, LEAVE_LIMIT);
-  leaveLabel();
-  byte(END);
+  if (isLoopHead(index)) {
+    // All that may run before a head is reached again, or nothing: a limit within is the interpreter's to keep.
+    localGet(LOCAL_LEFT);
+    i64Const(instructionsFrom(index));
+    byte(I64_LT_U);
+    hintedIf(false);
+    enterLabel();
+    stopAt(start, 0, LEAVE_LIMIT);
+    leaveLabel();
+    byte(END);
+  }
   localGet(LOCAL_LEFT);
   i64Const(ops);
   byte(I64_SUB);
@@ -224,17 +230,9 @@ function emitBody(): void {
   byte(TYPE_VOID);
   byte(BLOCK);
   byte(TYPE_VOID);
-  if (catches) {
-    byte(TRY);
-    byte(TYPE_VOID);
-  }
   emitStructure();
-  if (catches) {
-    catchFault();
-    byte(END);
-  }
   byte(END);
-  stopFor(LEAVE_HANDLER);
+  handlerEpilogue();
   byte(END);
   epilogue();
   endBody();
@@ -252,14 +250,12 @@ function addResumption(index: u32): void {
 
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  // The first pass finds out which registers are used, and where branches go; the second writes the code that needs
-  // to know.
-  beginRegion(mode == MODE_64, true);
+  // The first pass finds out where branches go; the second writes the code that needs to know.
+  beginRegion(mode == MODE_64);
   collectBranches(count);
   emitBody();
   discardBody();
   for (let i: u32 = 0; i < count; i++) addResumption(i);
   settleStructure(root);
-  beginRegion(mode == MODE_64, false);
   emitBody();
 }

@@ -30,8 +30,15 @@ const NO_BLOCK: u32 = 0xffffffff;
 
 /** For each block, one more than the last block that branches back to it; 0 if none does. */
 const loopEnds = memory.data(128 * 4);
-/** For each block, u8: control comes to it from outside its loops. */
+/** For each block, u8: control comes to it from outside the region, or from outside its loops. */
 const entries = memory.data(128);
+const FROM_OUTSIDE: u8 = 1;
+const FROM_WITHIN: u8 = 2;
+
+/** For each block, u8: how many branches come to it, falling into it among them; more than 2 count as 2. */
+const sources = memory.data(128);
+/** For each block, u8: 1 if the one before it falls into it. */
+const fallen = memory.data(128);
 
 // The open labels, outermost first: for a loop its head, for a block the first and last block of what follows its end.
 const FRAME_FIRST: u32 = 0;
@@ -51,8 +58,12 @@ let lookingLoops: u32 = 0;
 // @ts-ignore: decorator
 @inline function loopEnd(head: u32): u32 { return load<u32>(loopEnds + (head << 2)); }
 
-export function isEntry(index: u32): bool { return load<u8>(entries + index) != 0; }
-export function addEntry(index: u32): void { store<u8>(entries + index, 1); }
+/** True if the function may be called for this block: only these are looked for from its head on. */
+export function isEntry(index: u32): bool { return (load<u8>(entries + index) & FROM_OUTSIDE) != 0; }
+export function addEntry(index: u32): void { store<u8>(entries + index, load<u8>(entries + index) | FROM_OUTSIDE); }
+
+/** True if a loop around the block is entered for it. */
+function isLookedFor(index: u32): bool { return load<u8>(entries + index) != 0; }
 
 /** Begins the pass that learns by branchTo() which block branches to which. */
 export function collectBranches(blocks: u32): void {
@@ -62,6 +73,8 @@ export function collectBranches(blocks: u32): void {
   setStructureDepth(0);
   memory.fill(loopEnds, 0, MAX_BLOCKS << 2);
   memory.fill(entries, 0, MAX_BLOCKS);
+  memory.fill(sources, 0, MAX_BLOCKS);
+  memory.fill(fallen, 0, MAX_BLOCKS);
 }
 
 /** Ends it: loops are nested, and `root` and what lies in no loop, or heads an outermost one, are entries. */
@@ -86,20 +99,27 @@ export function settleStructure(root: u32): void {
   }
 }
 
+/** True if control comes to a block from the one emitted before it, by falling into it, and from nowhere else. */
+export function continuesPrevious(index: u32): bool {
+  return !collecting && load<u8>(entries + index) == 0 && load<u8>(sources + index) == 1 && load<u8>(fallen + index) != 0;
+}
+
 export function beginBlockAt(index: u32): void {
   current = index;
-  if (!collecting && lookingLoops != 0 && (isEntry(index) || isHead(index))) {
+  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isLoopHead(index))) {
     i32Const(NO_BLOCK);
     localSet(LOCAL_BLOCK);
   }
 }
 
-function isHead(index: u32): bool { return loopEnd(index) != 0; }
+export function isLoopHead(index: u32): bool { return loopEnd(index) != 0; }
 
 /** Branches to a block of the region. */
 export function branchTo(index: u32): void {
   if (collecting) {
     if (index <= current) store<u32>(loopEnds + (index << 2), max(loopEnd(index), current + 1));
+    store<u8>(sources + index, min(load<u8>(sources + index) + 1, 2));
+    if (index == current + 1 && depth == 0) store<u8>(fallen + index, 1);
     return;
   }
   for (let i = frameCount - 1; ; i--) {
@@ -109,7 +129,7 @@ export function branchTo(index: u32): void {
     if (index <= current ? !isLoop || first != index : isLoop || index < first || index > load<u32>(frame, FRAME_LAST)) continue;
     if (first != index) {
       // Into the midst of a loop.
-      addEntry(index);
+      store<u8>(entries + index, load<u8>(entries + index) | FROM_WITHIN);
       i32Const(index);
       localSet(LOCAL_BLOCK);
     } else if (index == current + 1 && depth == 0 && i == frameCount - 1) return;
@@ -138,11 +158,11 @@ function popFrame(): void {
 
 /** Last block of the item that begins with a block: itself, or its loop, unless that is the one around it. */
 function itemLast(first: u32, around: u32): u32 {
-  return first != around && isHead(first) ? loopEnd(first) - 1 : first;
+  return first != around && isLoopHead(first) ? loopEnd(first) - 1 : first;
 }
 
 function hasEntryWithin(first: u32, last: u32): bool {
-  for (let index = first + 1; index <= last; index++) if (isEntry(index)) return true;
+  for (let index = first + 1; index <= last; index++) if (isLookedFor(index)) return true;
   return false;
 }
 
@@ -194,7 +214,7 @@ function emitRange(first: u32, last: u32, around: u32): void {
   while (index <= last) {
     const end = itemLast(index, around);
     if (looks || index != first) popFrame();
-    if (index != around && isHead(index)) {
+    if (index != around && isLoopHead(index)) {
       pushFrame(index, end, true);
       emitRange(index, end, index);
       popFrame();

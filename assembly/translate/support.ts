@@ -14,8 +14,6 @@ import {
 } from "../state";
 import { OP_CODE, OP_HANDLER } from "../decode/instruction";
 import { condition, setFlagsAdd, setFlagsIncDec, setFlagsLogic, setFlagsSub } from "../execute/flags";
-import { ACCESS_READ, ACCESS_WRITE } from "../memory/paging";
-import { locate } from "../memory/slow";
 
 // Kinds of pending flags. The low two bits are log2 of the operand's bytes.
 /** `result` and `a` are FLAG_RESULT and FLAG_CARRIES themselves. */
@@ -47,22 +45,6 @@ export function runHandler(op: u32, block: u32, count: u64, codeBase: u64): void
   call_indirect(load<u32>(op, OP_HANDLER), op);
 }
 
-/** Before translated code is left for a handler: which instruction it is. */
-export function notePlace(op: u32, block: u32, count: u64, codeBase: u64): void {
-  enterInstruction(op, block, count, codeBase);
-}
-
-export function locateRead(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
-  const pointer = locate(address, size, ACCESS_READ);
-  if (pointer == 0) enterInstruction(op, block, count, codeBase);
-  return pointer;
-}
-export function locateWrite(address: u64, size: u32, op: u32, block: u32, count: u64, codeBase: u64): u32 {
-  const pointer = locate(address, size, ACCESS_WRITE);
-  if (pointer == 0) enterInstruction(op, block, count, codeBase);
-  return pointer;
-}
-
 // @ts-ignore: decorator
 @inline function storeFlagsOf<T>(kind: u32, a: u64, b: u64, result: u64): void {
   switch (kind) {
@@ -92,7 +74,7 @@ export function locateWrite(address: u64, size: u32, op: u32, block: u32, count:
 }
 
 /** Puts pending flags into FLAG_RESULT and FLAG_CARRIES. */
-export function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
+function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
   if (kind < 4) {
     store<u64>(FLAG_RESULT, result);
     store<u64>(FLAG_CARRIES, a);
@@ -113,7 +95,7 @@ export function storeFlags(kind: u32, a: u64, b: u64, result: u64): void {
   }
 }
 
-/** Puts the flags that the last region left pending into FLAG_RESULT and FLAG_CARRIES. */
+/** Puts the flags that translated code left pending into FLAG_RESULT and FLAG_CARRIES. */
 export function settleFlags(): void {
   const kind = load<u32>(PENDING_KIND);
   if (kind == KIND_RAW) return;
@@ -121,8 +103,8 @@ export function settleFlags(): void {
   storeFlags(kind, load<u64>(FLAG_CARRIES), load<u64>(PENDING_B), load<u64>(FLAG_RESULT));
 }
 
-/** A condition code on pending flags. */
-export function testCondition(kind: u32, a: u64, b: u64, result: u64, code: u32): u32 {
-  storeFlags(kind, a, b, result);
+/** A condition code, 0..15, on the flags in memory, pending or not. */
+export function testCondition(code: u32): u32 {
+  settleFlags();
   return u32(condition(code));
 }

@@ -3,13 +3,10 @@ import { EMITTER } from "../../assembly/state";
 /** What the core exports for translated code, in the order of assembly/translate/module.ts. */
 const SUPPORT = [
   "runHandler",
-  "locateRead",
-  "locateWrite",
-  "storeFlags",
+  "settleFlags",
   "testCondition",
   "multiplyHigh",
   "multiplyHighSigned",
-  "notePlace",
   "mayChain",
 ] as const;
 

@@ -2,7 +2,7 @@
 
 import { Random } from "./random";
 import { CodeWriter } from "./code-writer";
-import { writePiece } from "./pieces";
+import { FOCI, writePiece } from "./pieces";
 import {
   CODE,
   CODE_PAGES,
@@ -117,16 +117,33 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
   // The last page has code in any case: it is mapped at the top of the lower half of the address space, too.
   const last = CODE + (CODE_PAGES << 12) - 0x800;
   const used = [...chunks.filter((chunk) => chunk < last - 64), last];
+  const focus = random.once(2) ? random.pick(FOCI) : undefined;
   const pieces: Piece[] = [];
   used.forEach((chunk, n) => {
     const end = Math.min(used[n + 1] ?? limit, chunk + 600);
     const writer = new CodeWriter(random, world, chunk, end, used);
     const length = 3 + random.below(24);
-    while (writer.pieces.length < length && writer.room > 80) writePiece(writer);
+    while (writer.pieces.length < length && writer.room > 80) writePiece(writer, focus);
     writer.finish(used[n + 1] ?? (used[0] as number));
     pieces.push(...writer.pieces);
   });
   return { pieces, chunks: used };
+}
+
+/** A double, or two singles, such as programs compute with: results are mostly normal numbers, now and then exact. */
+function writeFloat(random: Random, view: DataView, at: number): void {
+  const number = (): number => {
+    const value = random.once(3)
+      ? random.below(64) - 32
+      : (random.next() / 0x10000000 - 8) * 2 ** (random.below(40) - 20);
+    return random.once(12)
+      ? random.pick([0, -0, Infinity, NaN, 1e-310, 1e-40, 1e-200, 1e-200, 1e-25, 1e300, 4294967296.5, -2147483648])
+      : value;
+  };
+  if (random.once(3)) {
+    view.setFloat32(at, number(), true);
+    view.setFloat32(at + 4, number(), true);
+  } else view.setFloat64(at, number(), true);
 }
 
 /** The program of a seed, to run for about so many instructions. */
@@ -138,8 +155,8 @@ export function makeProgram(seed: number, instructions: number): Program {
   const view = new DataView(memory.buffer);
   for (let at = DATA; at < DATA + (DATA_PAGES << 12); at += 8) {
     // Data has addresses in it, too: for what loads pointers from memory.
-    const value = random.once(4) ? BigInt(random.pick(chunks)) : random.value(64);
-    view.setBigUint64(at, value, true);
+    if (random.once(4)) writeFloat(random, view, at);
+    else view.setBigUint64(at, random.once(4) ? BigInt(random.pick(chunks)) : random.value(64), true);
   }
   for (let at = STACK_TOP - 0x1000; at < STACK_TOP; at += 8) view.setBigUint64(at, BigInt(random.pick(chunks)), true);
   for (let n = 0; n < 32; n++) view.setBigUint64(RECOVERY + n * 8, BigInt(random.pick(chunks)), true);
@@ -155,6 +172,7 @@ export function makeProgram(seed: number, instructions: number): Program {
     return random.value(world.kind === "long" ? 64 : 32);
   });
   const xmm = Uint8Array.from({ length: 256 }, () => random.below(256));
+  for (let n = 0; n < 32; n++) if (random.once(2)) writeFloat(random, new DataView(xmm.buffer), n * 8);
   return {
     seed,
     world,

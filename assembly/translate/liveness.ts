@@ -1,0 +1,121 @@
+// Whether the status flags that an instruction sets can be seen by anybody: within its block, up to the instruction
+// that sets them all again.
+
+import { OP_CODE, OP_SIZE, OP_WIDTH, immediate, isRegister, modrmReg } from "../decode/instruction";
+import { MODRM, TWO, attributesAddress } from "../decode/tables";
+import { blockCount, blockOps, currentIndex, is64 } from "./context";
+
+/** True for an opcode that does nothing: prefetches, hints, the long NOP. */
+export function isHint(code: u32): bool { return code == (TWO | 0x0d) || (code >= (TWO | 0x18) && code <= (TWO | 0x1f)); }
+
+/** True if an instruction may access memory. */
+function touchesMemory(op: u32): bool {
+  return !isRegister(op) && (load<u32>(attributesAddress(load<u16>(op, OP_CODE), 0, 0)) & MODRM) != 0;
+}
+
+/** True if the flags after the running instruction can be seen by nobody: another sets all of them first, and nothing
+ * in between reads them or can fault. */
+export function flagsAreDead(): bool {
+  for (let i = currentIndex + 1; i < blockCount; i++) {
+    const effect = flagEffect(blockOps + i * OP_SIZE);
+    if (effect == FLAGS_SET) return true;
+    if (effect == FLAGS_SEEN) return false;
+  }
+  return false;
+}
+
+/** Reads no flag, and cannot fault; what it leaves of the flags is as before, or it changes some. */
+const FLAGS_KEPT: u32 = 0;
+/** Sets all flags, reads none, and cannot fault. */
+const FLAGS_SET: u32 = 1;
+const FLAGS_SEEN: u32 = 2;
+
+/** What an instruction does to flags. One that changes some counts as one that keeps them: if what comes before it is
+ * dead by what comes after it, its own flags are dead too, and it computes none. */
+function flagEffect(op: u32): u32 {
+  const code: u32 = load<u16>(op, OP_CODE);
+  if (code == 0x8d || isHint(code)) return FLAGS_KEPT;
+  if (touchesMemory(op)) return FLAGS_SEEN;
+  if (code < 0x40) {
+    const operation = code >> 3;
+    // ADC and SBB read the carry; the columns 6 and 7 are something else.
+    return operation == 2 || operation == 3 || (code & 7) > 5 ? FLAGS_SEEN : FLAGS_SET;
+  }
+  switch (code) {
+    case 0x80:
+    case 0x81:
+    case 0x83:
+      return modrmReg(op) == 2 || modrmReg(op) == 3 ? FLAGS_SEEN : FLAGS_SET;
+    case 0x84:
+    case 0x85:
+    case 0xa8:
+    case 0xa9:
+    case 0x69:
+    case 0x6b:
+    case TWO | 0xaf:
+      return FLAGS_SET;
+    case 0x63:
+      // ARPL outside 64-bit mode.
+      return is64 ? FLAGS_KEPT : FLAGS_SEEN;
+    case 0xc0:
+    case 0xc1:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
+      return shiftEffect(op, code);
+    case 0xf6:
+    case 0xf7:
+      return group3Effect(modrmReg(op));
+    case 0xfe:
+    case 0xff:
+      return modrmReg(op) < 2 ? FLAGS_KEPT : FLAGS_SEEN;
+    default:
+      return isMove(code) ? FLAGS_KEPT : FLAGS_SEEN;
+  }
+}
+
+function shiftEffect(op: u32, code: u32): u32 {
+  const operation = modrmReg(op);
+  // RCL and RCR read the carry; rotates keep four flags; by CL it may be by nothing.
+  if (operation == 2 || operation == 3) return FLAGS_SEEN;
+  if (operation < 2 || code >= 0xd2) return FLAGS_KEPT;
+  const count: u32 = code >= 0xd0 ? 1 : <u32>immediate(op) & (load<u8>(op, OP_WIDTH) == 8 ? 63 : 31);
+  return count == 0 ? FLAGS_KEPT : FLAGS_SET;
+}
+
+/** TEST, NOT, NEG, MUL, IMUL; divisions fault. */
+function group3Effect(operation: u32): u32 {
+  if (operation > 5) return FLAGS_SEEN;
+  return operation == 2 ? FLAGS_KEPT : FLAGS_SET;
+}
+
+/** Register forms that have nothing to do with flags, INC and DEC, and BT and its kin: see flagEffect(). */
+function isMove(code: u32): bool {
+  if (code >= 0x40 && code <= 0x4f) return true;
+  if (code >= 0x90 && code <= 0x99) return true;
+  if (code >= 0xb0 && code <= 0xbf) return true;
+  if (code >= (TWO | 0xc8) && code <= (TWO | 0xcf)) return true;
+  switch (code) {
+    case 0x86:
+    case 0x87:
+    case 0x88:
+    case 0x89:
+    case 0x8a:
+    case 0x8b:
+    case 0xc6:
+    case 0xc7:
+    case TWO | 0xa3:
+    case TWO | 0xab:
+    case TWO | 0xb3:
+    case TWO | 0xba:
+    case TWO | 0xbb:
+    case TWO | 0xb6:
+    case TWO | 0xb7:
+    case TWO | 0xbe:
+    case TWO | 0xbf:
+      return true;
+    default:
+      return false;
+  }
+}

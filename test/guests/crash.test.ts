@@ -18,6 +18,13 @@ const DISK_MIB = 24;
 /** A guest that takes longer hangs, and is turned off. */
 const RUN_MS = 240_000;
 
+/**
+ * Guests with a jbd2 from before Linux 3.5, which frees room in its journal without having flushed what it has brought to
+ * its place: when the host itself goes down, the medium may then have the one without the other. Their writes are cut
+ * off in their order, as they are when the program is killed.
+ */
+const FORGETS_FLUSHES = ["el6", "centos6"];
+
 interface Acknowledgement {
   readonly operations: number;
   readonly record: number;
@@ -71,6 +78,7 @@ describe.skipIf(!qemuImgIsThere || !e2fsprogsIsThere).each(names)("a disk that %
     "keeps every record that was acknowledged, wherever the file's writes are cut off",
     { timeout: 3_600_000 },
     async () => {
+      const inOrder = FORGETS_FLUSHES.includes(name);
       const cuts = Math.ceil(CUTS / names.length);
       const { store, acknowledgements } = await recordRun(name, Math.max(40, 2 * Math.ceil(cuts / 8)));
       const first = acknowledgements[0]!.operations;
@@ -80,7 +88,7 @@ describe.skipIf(!qemuImgIsThere || !e2fsprogsIsThere).each(names)("a disk that %
       let operations = 0;
       let checked = 0;
       const wrong: string[] = [];
-      for (const medium of store.media(randomNumbers(1))) {
+      for (const medium of store.media(randomNumbers(1), { inOrder })) {
         if (operations >= first && (operations - first) % every === 0 && checked < cuts) {
           const acknowledged = acknowledgements.findLast((known) => known.operations <= operations)!.record;
           for (const line of await checkCrashedDisk(medium, join(folder, "cut"), 1, acknowledged)) {

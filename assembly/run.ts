@@ -174,7 +174,7 @@ function heatUp(block: u32, pageBase: u64): bool {
     flushBlocks();
     return true;
   }
-  if (!request(block, pageBase, false)) store<u32>(block, 0, BLOCK_HEAT);
+  if (!request(block, pageBase)) store<u32>(block, 0, BLOCK_HEAT);
   return false;
 }
 

@@ -208,8 +208,6 @@ export const TRANSLATE_THRESHOLD: u32 = 0xb00;
 export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
 /** u32, 1: translate in the midst of the run instead of when the host asks; for tests. */
 export const TRANSLATE_AT_ONCE: u32 = 0xb30;
-/** u32, runs of a block after which it is translated anew together with what it calls. Set by the host. */
-export const INLINE_THRESHOLD: u32 = 0xb34;
 /** u64, since the start. */
 export const STATISTIC_REGIONS: u32 = 0xb08;
 export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;

@@ -17,6 +17,7 @@ import {
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
+import { forgetDeferred, writeDeferred } from "./flags";
 import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, hintedIf } from "./module";
 import {
   BR,
@@ -60,20 +61,22 @@ export const LOCAL_RESULT: u32 = 24;
 export const LOCAL_ADDRESS: u32 = 25;
 /** RIP on the way out; on the way to a handler CODE_BASE. */
 export const LOCAL_RIP: u32 = 26;
-export const LOCALS_I64: u32 = 24;
+/** Result of a rotate whose flags are deferred (flags.ts). */
+export const LOCAL_ROTATED: u32 = 27;
+export const LOCALS_I64: u32 = 25;
 /** Kind of the pending flags (translate/support.ts), where it is looked at at run time. */
-export const LOCAL_FLAG_KIND: u32 = 27;
-export const LOCAL_TLB: u32 = 28;
-export const LOCAL_ENTRY: u32 = 29;
+export const LOCAL_FLAG_KIND: u32 = 28;
+export const LOCAL_TLB: u32 = 29;
+export const LOCAL_ENTRY: u32 = 30;
 /** Where a read-modify-write writes. */
-export const LOCAL_POINTER: u32 = 30;
+export const LOCAL_POINTER: u32 = 31;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
-export const LOCAL_STOP: u32 = 31;
-export const LOCAL_TLB_MASK: u32 = 32;
+export const LOCAL_STOP: u32 = 32;
+export const LOCAL_TLB_MASK: u32 = 33;
 export const LOCALS_I32: u32 = 6;
 /** Results of the instruction as numbers. */
-export const LOCAL_F64: u32 = 33;
-export const LOCAL_F32: u32 = 34;
+export const LOCAL_F64: u32 = 34;
+export const LOCAL_F32: u32 = 35;
 
 /** Registers whose locals hold what memory holds: bit n for register n. */
 let validRegisters: u32 = 0;
@@ -123,6 +126,7 @@ export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): v
   flagKind = KIND_UNKNOWN;
   validRegisters = 0;
   sseIsEnabled = false;
+  forgetDeferred();
 }
 
 export function beginInstruction(op: u32, index: u32): void {
@@ -245,6 +249,7 @@ export function branchToExit(): void {
 
 /** Leaves the running instruction, of which nothing is done yet, to its handler. */
 export function leaveToHandler(): void {
+  writeDeferred();
   i32Const((currentOp << 2) | currentIndex);
   localSet(LOCAL_STOP);
   localGet(LOCAL_BASE);

@@ -24,7 +24,7 @@ import {
 import { sizeOf } from "./integer";
 import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
-import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
+import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { branchTo } from "./structure";
 import {
@@ -224,25 +224,8 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  returnToCallers();
   branchToExit();
   return true;
-}
-
-/** Where a return finds itself after a call of this region, it goes on there. */
-function returnToCallers(): void {
-  for (let i: u32 = 0; i < returnPoints(); i++) {
-    const offset = returnPoint(i);
-    localGet(LOCAL_RIP);
-    pushRip(offset);
-    byte(I64_EQ);
-    byte(IF);
-    byte(TYPE_VOID);
-    enterLabel();
-    goTo(offset);
-    leaveLabel();
-    byte(END);
-  }
 }
 
 /** FF /2 and /4. */

@@ -19,7 +19,7 @@ import {
   stopAt,
   stopIfModeChanged,
 } from "./context";
-import { forgetPending, settle } from "./flags";
+import { flushFlags, forgetPending, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -59,6 +59,7 @@ export const LIGHT_SETS_FLAGS: u32 = 2;
 /** Calls the handler of `op`. Where it only sets flags they may be pending meanwhile: if it faults they stay so. */
 export function callHandler(flags: u32): void {
   if ((flags & LIGHT_READS_FLAGS) != 0) settle();
+  else flushFlags();
   pushPlace();
   call(FUNCTION_HANDLER);
   if ((flags & LIGHT_SETS_FLAGS) == 0) return;

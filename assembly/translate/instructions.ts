@@ -5,6 +5,7 @@ import { FS, GS, RAX } from "../state";
 import { emitBitScan, emitBitTest, emitPopulationCount } from "./bits";
 import { emitCall, emitIndirect, emitJump, emitJumpIf, emitLoop, emitReturn } from "./control";
 import { emitByteSwap, emitCompareExchange, emitExchange, emitExchangeAdd } from "./exchange";
+import { flushFlags } from "./flags";
 import { emitHandler } from "./handler";
 import { emitBinary, emitBinaryImmediate, emitGroup3, emitIncDec, emitTest } from "./integer";
 import { emitLight } from "./light";
@@ -31,6 +32,7 @@ import { emitVector } from "./vector";
 export function emitInstruction(op: u32): bool {
   const jumps = (load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0;
   if (jumps) {
+    flushFlags();
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }

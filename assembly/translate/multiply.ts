@@ -9,8 +9,6 @@ import {
   LOCAL_FLAG_A,
   LOCAL_FLAG_RESULT,
   LOCAL_RESULT,
-  keepRegisters,
-  registersInLocals,
   enterLabel,
   leaveLabel,
 } from "./context";
@@ -181,7 +179,6 @@ export function emitDivide(op: u32, isSigned: bool): bool {
     byte(I64_NE);
     byte(I32_AND);
   }
-  const inLocals = registersInLocals();
   byte(IF);
   byte(TYPE_VOID);
   if (!isSigned && size == 2) {

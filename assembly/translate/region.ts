@@ -1,4 +1,4 @@
-// Regions: the blocks that a hot block reaches by direct jumps and calls, compiled as one function. They may be of
+// Regions: the blocks that a hot block reaches by direct jumps, compiled as one function. They may be of
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
 // at the TLB. Blocks stand in the order of their addresses.
 
@@ -46,11 +46,8 @@ import {
 export const MAX_BLOCKS: u32 = 128;
 /** Most instructions of a region: what V8 compiles well. */
 const MAX_INSTRUCTIONS: u32 = 300;
-const MAX_INSTRUCTIONS_INLINING: u32 = 800;
 /** Blocks that ran less often than this part of the root's runs are left out. */
 const WARM_PART: u32 = 8;
-/** Most places that a return is compared with. */
-const MAX_RETURN_POINTS: u32 = 6;
 
 // The blocks, and for each the offset of its first byte from the region's base, which is the root block's page.
 const blocks = memory.data(128 * 4);
@@ -59,12 +56,8 @@ let count: u32 = 0;
 let instructions: u32 = 0;
 let mode: u32 = 0;
 let warm: u32 = 0;
-/** True: calls are followed into what they call, and blocks that have a translation elsewhere are taken in too. */
-let inlining: bool = false;
 /** Linear address of the region's base while it is collected. */
 let base: u64 = 0;
-const returns = memory.data(6 * 4);
-let returnCount: u32 = 0;
 /** Index of the block that the region was made for. */
 let root: u32 = 0;
 
@@ -74,8 +67,6 @@ export function regionOffset(index: u32): i32 { return load<i32>(offsets + (inde
 /** Bytes from the region's base to a block's page. */
 export function blockPageDelta(index: u32): i64 { return regionOffset(index) & ~0xfff; }
 export function blockPhysicalPage(index: u32): u32 { return load<u32>(regionBlock(index), BLOCK_PHYSICAL) >> 12; }
-export function returnPoints(): u32 { return returnCount; }
-export function returnPoint(index: u32): i64 { return load<i32>(returns + (index << 2)); }
 
 /** Index of the region's block at an offset, -1 if it has none there. */
 export function blockAt(offset: i64): i32 {
@@ -96,9 +87,9 @@ function include(offset: i64): void {
   const page = load<u32>(entry, TLB_PAGE) & 0x3fffffff;
   const block = findBlock((page << 12) | (<u32>address & 0xfff), mode);
   if (block == 0 || load<u32>(block, BLOCK_HEAT) < warm) return;
-  if (!inlining && load<u32>(block, BLOCK_TRANSLATION) != 0) return;
+  if (load<u32>(block, BLOCK_TRANSLATION) != 0) return;
   const ops = load<u32>(block, BLOCK_COUNT);
-  if (instructions + ops > (inlining ? MAX_INSTRUCTIONS_INLINING : MAX_INSTRUCTIONS)) return;
+  if (instructions + ops > MAX_INSTRUCTIONS) return;
   instructions += ops;
   store<u32>(blocks + (count << 2), block);
   store<i32>(offsets + (count << 2), <i32>offset);
@@ -116,11 +107,10 @@ function isDirectBranch(code: u32): bool {
 }
 
 /**
- * Collects the region whose root is `block`, seen at `pageBase` now, in the order of addresses. The first time a block
- * is hot its region is what is cheap to compile; with `inline`, when it proved to be very hot, it has what it calls.
+ * Collects the region whose root is `block`, seen at `pageBase` now, in the order of addresses. What it calls is not
+ * part of it: with that regions get large, which V8 takes long to compile, and returns make loops of all they span.
  */
-export function findRegion(block: u32, pageBase: u64, inline: bool): void {
-  inlining = inline;
+export function findRegion(block: u32, pageBase: u64): void {
   count = 0;
   instructions = 0;
   mode = load<u32>(block, BLOCK_MODE);
@@ -133,30 +123,18 @@ export function findRegion(block: u32, pageBase: u64, inline: bool): void {
     const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
     // What follows: by falling through, or on return from a call.
     if (code != 0xe9 && code != 0xeb && code != 0xc3) include(next);
-    if (isDirectBranch(code) && (inline || code != 0xe8)) include(next + load<i64>(op, OP_IMMEDIATE));
+    if (isDirectBranch(code) && code != 0xe8) include(next + load<i64>(op, OP_IMMEDIATE));
   }
   sort();
 }
 
-/** Makes a region of blocks that findRegion() collected before. */
+/** Makes a region of blocks that findRegion() collected before, for one of them. */
 export function recallRegion(rootBlock: u32, from: u32, fromOffsets: u32, length: u32): void {
-  root = 0;
   memory.copy(blocks, from, length << 2);
   memory.copy(offsets, fromOffsets, length << 2);
   count = length;
   mode = load<u32>(regionBlock(0), BLOCK_MODE);
-  returnCount = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    if (regionBlock(i) == rootBlock) root = i;
-    const op = lastOp(regionBlock(i));
-    const code: u32 = load<u16>(op, OP_CODE);
-    if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
-    // Only calls within the region come back to it.
-    const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
-    if (blockAt(next + load<i64>(op, OP_IMMEDIATE)) < 0 || blockAt(next) < 0) continue;
-    store<i32>(returns + (returnCount << 2), <i32>next);
-    returnCount++;
-  }
+  for (let i: u32 = 0; i < count; i++) if (regionBlock(i) == rootBlock) root = i;
 }
 
 function sort(): void {

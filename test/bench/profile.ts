@@ -5,11 +5,12 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openDrives } from "../../cli/drives";
 import { loadCore } from "../../cli/load";
 import { describeStatistics } from "../../emulator/describe-statistics";
 import { Machine } from "../../emulator/machine";
 import type { HandlerCount, MachineStatistics } from "../../emulator/machine-types";
-import { prepare, type BenchSettings } from "./bench";
+import { newDisk, prepare, type BenchSettings } from "./bench";
 import { BEGIN, DONE, END, MarkerReader } from "./markers";
 
 /** Boots each guest in ours, within this process, and reports each phase's statistics. */
@@ -18,6 +19,8 @@ export async function profile(settings: BenchSettings): Promise<void> {
   try {
     for (const guest of settings.guests) {
       const files = await prepare(guest, folder, settings);
+      const disk = await newDisk(folder, settings.phases);
+      const drives = disk === undefined ? undefined : await openDrives([disk.path], undefined);
       const machine = await Machine.create({
         core: await loadCore(),
         boot: {
@@ -27,8 +30,10 @@ export async function profile(settings: BenchSettings): Promise<void> {
         },
         memoryMiB: settings.memoryMiB,
         time: "real",
+        drives: drives?.attachments,
       });
       await runPhases(machine, settings.report);
+      await drives?.close();
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

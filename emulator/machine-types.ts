@@ -13,7 +13,6 @@ export type DriveLocation =
 
 export interface DriveAttachment {
   readonly location: DriveLocation;
-  /** DVD drives are at the SCSI controller. */
   readonly kind: "disk" | "dvd";
   /**
    * What is in the drive; a disk always has it. Whoever opened the image closes it, after the machine has stopped or

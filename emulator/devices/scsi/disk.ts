@@ -66,6 +66,7 @@ export class ScsiDisk implements LogicalUnit {
   private readonly transfer: DiskTransfer;
   /** What the initiator believes; a change is told once. */
   private knownSize: number;
+  private readonly fallbackIdentity: Uint8Array;
 
   /**
    * @param id 16 bytes that name the unit to its guest, used if the image has no identity of its own
@@ -73,11 +74,17 @@ export class ScsiDisk implements LogicalUnit {
    */
   constructor(
     readonly disk: Disk,
-    private readonly id: Uint8Array,
+    id: Uint8Array,
     onError: (error: unknown) => void,
   ) {
     this.transfer = new DiskTransfer(disk, new OverlapOrder(), onError);
     this.knownSize = disk.size;
+    this.fallbackIdentity = id;
+  }
+
+  /** 16 bytes that name the unit. */
+  get identity(): Uint8Array {
+    return this.disk.identity ?? this.fallbackIdentity;
   }
 
   execute(command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
@@ -146,7 +153,7 @@ export class ScsiDisk implements LogicalUnit {
       [scsi.VPD_BLOCK_DEVICE_CHARACTERISTICS, () => this.blockDeviceCharacteristics()],
     ]);
     if (this.disk.canTrim) pages.set(scsi.VPD_LOGICAL_BLOCK_PROVISIONING, () => this.logicalBlockProvisioning());
-    return inquiry(command, IDENTITY, this.disk.identity ?? this.id, pages);
+    return inquiry(command, IDENTITY, this.identity, pages);
   }
 
   /** Page B0h (SBC-3, 6.6.4), without its first four bytes. */

@@ -19,6 +19,11 @@ export interface DriveAttachment {
    * the drive was detached.
    */
   readonly image?: Disk;
+  /**
+   * A disk at the SCSI controller then knows PERSISTENT RESERVE, which Hyper-V's disks do only when they were attached
+   * with support for it. Keys last as long as the drive is attached.
+   */
+  readonly persistentReservations?: boolean;
 }
 
 /** A Linux bzImage or a multiboot 1 ELF image, told apart by its content. */

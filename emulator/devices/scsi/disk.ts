@@ -20,6 +20,7 @@ import { inquiry } from "./inquiry";
 import { modeSelect, modeSense } from "./mode";
 import * as scsi from "./opcodes";
 import { OverlapOrder } from "./overlap-order";
+import { PersistentReservations } from "./reservations";
 import {
   CAPACITY_DATA_HAS_CHANGED,
   CheckCondition,
@@ -58,8 +59,8 @@ const MODE_PAGES = new Map([[PAGE_CACHING, cachingPage()]]);
 type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
 
 /**
- * A direct-access device on a disk image: what Hyper-V's guests know as "Msft Virtual Disk" (SPC-4, SBC-3). It answers
- * PERSISTENT RESERVE as Hyper-V does for a disk that no other machine shares: as a command that it does not know.
+ * A direct-access device on a disk image: what Hyper-V's guests know as "Msft Virtual Disk" (SPC-4, SBC-3). As there,
+ * PERSISTENT RESERVE is a command that it does not know unless the drive was attached with support for it.
  */
 export class ScsiDisk implements LogicalUnit {
   readonly kind = "disk";
@@ -67,6 +68,7 @@ export class ScsiDisk implements LogicalUnit {
   /** What the initiator believes; a change is told once. */
   private knownSize: number;
   private readonly fallbackIdentity: Uint8Array;
+  private readonly reservations: PersistentReservations | undefined;
 
   /**
    * @param id 16 bytes that name the unit to its guest, used if the image has no identity of its own
@@ -76,10 +78,12 @@ export class ScsiDisk implements LogicalUnit {
     readonly disk: Disk,
     id: Uint8Array,
     onError: (error: unknown) => void,
+    { persistentReservations = false } = {},
   ) {
     this.transfer = new DiskTransfer(disk, new OverlapOrder(), onError);
     this.knownSize = disk.size;
     this.fallbackIdentity = id;
+    this.reservations = persistentReservations ? new PersistentReservations() : undefined;
   }
 
   /** 16 bytes that name the unit. */
@@ -110,10 +114,12 @@ export class ScsiDisk implements LogicalUnit {
 
   private readonly handlers: ReadonlyMap<number, Handler> = new Map<number, Handler>([
     [scsi.TEST_UNIT_READY, () => good()],
-    // Nothing on a virtual disk is to be prepared, tested, reserved against others, or taken out.
+    // Nothing on a virtual disk is to be prepared, tested, or taken out.
     [scsi.FORMAT_UNIT, () => good()],
-    [scsi.RESERVE_6, () => good()],
-    [scsi.RELEASE_6, () => good()],
+    [scsi.RESERVE_6, () => this.reserve()],
+    [scsi.RELEASE_6, () => this.reserve()],
+    [scsi.PERSISTENT_RESERVE_IN, (command) => this.persistent().in(command)],
+    [scsi.PERSISTENT_RESERVE_OUT, (command) => this.persistent().out(command)],
     [scsi.PREVENT_ALLOW_MEDIUM_REMOVAL, () => good()],
     [scsi.SEND_DIAGNOSTIC, ({ cdb }) => this.sendDiagnostic(cdb)],
     [scsi.REQUEST_SENSE, (command) => dataReply(command, encodeSense(NO_ADDITIONAL_SENSE), command.cdb[4])],
@@ -146,6 +152,16 @@ export class ScsiDisk implements LogicalUnit {
     [scsi.WRITE_SAME_16, (command) => this.transfer.writeSame(command)],
     [scsi.UNMAP, (command) => this.transfer.unmap(command)],
   ]);
+
+  /** RESERVE and RELEASE of old: there is nobody to reserve it against, but not beside persistent reservations. */
+  private reserve(): ScsiReply {
+    return this.reservations?.registered ? { status: scsi.STATUS_RESERVATION_CONFLICT, transferred: 0 } : good();
+  }
+
+  private persistent(): PersistentReservations {
+    if (!this.reservations) throw new CheckCondition(INVALID_COMMAND_OPERATION_CODE);
+    return this.reservations;
+  }
 
   private inquiry(command: ScsiCommand): ScsiReply {
     const pages = new Map<number, () => Uint8Array>([

@@ -63,11 +63,13 @@ export class StorageDevices {
   }
 
   /** Throws ConfigurationError if the place is taken, or cannot have such a drive. */
-  attach({ location, kind, image }: DriveAttachment): void {
+  attach(attachment: DriveAttachment): void {
+    const { location, kind, image, persistentReservations } = attachment;
     const place = locationText(location);
-    this.check(location, kind, image);
+    this.check(attachment);
     if (this.find(location)) throw new ConfigurationError(`there is a drive at ${place} already`);
-    const unit = kind === "disk" ? this.createDisk(location, image!) : this.createDvd(location, image);
+    const unit =
+      kind === "disk" ? this.createDisk(location, image!, persistentReservations) : this.createDvd(location, image);
     if (location.controller === "ide") this.options.ide.attach(location.channel, location.drive, unit);
     if (location.controller === "ide" && unit instanceof ScsiDvd) {
       this.ideDvds.set(place, unit);
@@ -104,7 +106,7 @@ export class StorageDevices {
     for (const controller of [...this.ide.values(), this.scsi]) controller.announceChange();
   }
 
-  private check(location: DriveLocation, kind: DriveAttachment["kind"], image: Disk | undefined): void {
+  private check({ location, kind, image, persistentReservations }: DriveAttachment): void {
     const place = locationText(location);
     if (location.controller === "ide") {
       if (this.started)
@@ -114,6 +116,9 @@ export class StorageDevices {
       }
     } else if (!Number.isInteger(location.lun) || location.lun < 0 || location.lun >= LUNS_PER_TARGET) {
       throw new ConfigurationError(`${place}: a SCSI controller has drives 0 to ${LUNS_PER_TARGET - 1}`);
+    }
+    if (persistentReservations && (kind !== "disk" || location.controller !== "scsi")) {
+      throw new ConfigurationError(`${place}: persistent reservations are for disks at the SCSI controller`);
     }
     if (kind === "dvd") {
       if (image) checkDisc(image, place);
@@ -152,8 +157,8 @@ export class StorageDevices {
     return unit;
   }
 
-  private createDisk(location: DriveLocation, image: Disk): ScsiDisk {
-    return new ScsiDisk(image, unitId(location), this.errorLog(location));
+  private createDisk(location: DriveLocation, image: Disk, persistentReservations?: boolean): ScsiDisk {
+    return new ScsiDisk(image, unitId(location), this.errorLog(location), { persistentReservations });
   }
 
   private createDvd(location: DriveLocation, image: Disk | undefined): ScsiDvd {

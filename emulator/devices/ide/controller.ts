@@ -40,7 +40,7 @@ export interface IdeOptions {
 
 /**
  * The IDE function of the PIIX4, PCI 00:07.1, in its compatible mode: two channels at the ports and interrupts of old,
- * and a bus master. Guests without Hyper-V's storage driver find their disks here, and CD and DVD drives are only here.
+ * and a bus master. Guests without Hyper-V's storage driver find their disks here, and all guests the CD and DVD drives.
  */
 export class IdeController {
   private readonly channels: readonly IdeChannel[];

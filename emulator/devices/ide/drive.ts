@@ -69,8 +69,11 @@ export abstract class IdeDrive {
   }
 
   writeCommand(command: number): void {
-    if (command === ata.DEVICE_RESET && this.takesDeviceReset) this.reset(false);
-    if (!this.idle || (command === ata.DEVICE_RESET && this.takesDeviceReset)) return;
+    if (command === ata.DEVICE_RESET && this.takesDeviceReset) {
+      this.reset(false);
+      return;
+    }
+    if (!this.idle) return;
     this.setInterrupt(false);
     this.failure = 0;
     this.registers.error = 0;
@@ -108,17 +111,19 @@ export abstract class IdeDrive {
 
   /** The SRST bit: a reset lasts until it is released. */
   holdReset(held: boolean): void {
-    if (held && !this.held) this.reset(false, true);
-    else if (!held && this.held) {
+    if (held && !this.held) {
+      this.held = true;
+      this.reset(false);
+    } else if (!held && this.held) {
       this.held = false;
       this.endReset();
     }
   }
 
   /** @param hard as after power-on: settings are back, too */
-  reset(hard: boolean, held = false): void {
+  reset(hard: boolean): void {
     this.epoch++;
-    this.held = held;
+    if (hard) this.held = false;
     this.phase = BUSY;
     this.readiness = this.failure = 0;
     this.setInterrupt(false);
@@ -129,7 +134,7 @@ export abstract class IdeDrive {
   /** EXECUTE DEVICE DIAGNOSTIC is for both drives, whichever is selected. */
   diagnose(interrupt: boolean): void {
     this.reset(false);
-    if (interrupt) this.setInterrupt(true);
+    if (interrupt && this.idle) this.setInterrupt(true);
   }
 
   protected abstract readonly takesDeviceReset: boolean;
@@ -203,7 +208,6 @@ export abstract class IdeDrive {
   }
 
   private setInterrupt(request: boolean): void {
-    // A second request before the first was seen is still an edge at the channel's line.
     this.request = request;
     this.host.interruptChanged();
   }

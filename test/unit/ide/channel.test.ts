@@ -120,6 +120,20 @@ describe("a channel", () => {
     expect(signature(ide)).toEqual(DISK_SIGNATURE);
   });
 
+  it("no command ends a software reset before its bit does", async () => {
+    const { ide } = await twoDisks();
+    for (const command of [0x90, 0x08, 0xe1]) {
+      ide.control(4);
+      ide.out(7, command);
+      ide.out(6, 0xb0);
+      ide.out(7, command);
+      expect([ide.alternate & BSY, ide.interrupt]).toEqual([BSY, false]);
+      ide.control(0);
+      ide.out(6, 0xa0);
+      expect(ide.status).toBe(READY);
+    }
+  });
+
   it("listens neither to registers nor to commands while busy, or with data to move", async () => {
     const { ide, disks } = await twoDisks();
     ide.issue({ command: 0x20, lba: 9 });

@@ -208,8 +208,6 @@ export const TRANSLATE_THRESHOLD: u32 = 0xb00;
 export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
 /** u32, 1: translate in the midst of the run instead of when the host asks; for tests. */
 export const TRANSLATE_AT_ONCE: u32 = 0xb30;
-/** u32, runs of a block after which it is translated anew together with what it calls. Set by the host. */
-export const INLINE_THRESHOLD: u32 = 0xb34;
 /** u64, since the start. */
 export const STATISTIC_REGIONS: u32 = 0xb08;
 export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;
@@ -222,7 +220,7 @@ export const STATISTIC_CHAINED: u32 = 0xb38;
 export const STATISTIC_LEAVES: u32 = 0xb40;
 /** The jump cache does not know what is at RIP. */
 export const LEAVE_MISS: u32 = 0;
-/** The next block may not run whole before INSTRUCTION_LIMIT. */
+/** A loop may not run once more before INSTRUCTION_LIMIT. */
 export const LEAVE_LIMIT: u32 = 1;
 /** An access to memory, or a handler, wants the run loop to look up: an interrupt, changed code, a breakpoint. */
 export const LEAVE_ATTENTION: u32 = 2;
@@ -277,6 +275,8 @@ export const JUMP_BASE: u32 = 8;
 /** u32, index in the table; u32, the function's entry. */
 export const JUMP_FUNCTION: u32 = 16;
 export const JUMP_ENTRY: u32 = 20;
+/** u64, BLOCK_NEEDS. */
+export const JUMP_NEEDS: u32 = 24;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

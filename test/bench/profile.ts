@@ -38,18 +38,22 @@ export async function profile(settings: BenchSettings): Promise<void> {
 async function runPhases(machine: Machine, report: (line: string) => void): Promise<void> {
   const reader = new MarkerReader();
   const decoder = new TextDecoder("latin1");
-  let begin = { ms: performance.now(), statistics: machine.statistics() };
+  const look = () => ({ ms: performance.now(), cpu: process.cpuUsage(), statistics: machine.statistics() });
+  let begin = look();
   const through = new Promise<void>((resolve) => {
     machine.on("serial", (bytes) => {
       for (const { kind, phase } of reader.feed(decoder.decode(bytes))) {
-        const now = { ms: performance.now(), statistics: machine.statistics() };
+        const now = look();
         if (kind === DONE && phase === "all") resolve();
         else if (kind === BEGIN) begin = now;
         else if (kind === END || kind === DONE) {
           const seconds = (now.ms - begin.ms) / 1000;
+          const cpuSeconds = (now.cpu.user + now.cpu.system - begin.cpu.user - begin.cpu.system) / 1e6;
           const spent = difference(now.statistics, begin.statistics);
+          const rate = spent.instructions / seconds / 1e6;
           report(
-            `phase ${phase}: ${seconds.toFixed(2)} s, ${(spent.instructions / seconds / 1e6).toFixed(0)} million/s`,
+            `phase ${phase}: ${seconds.toFixed(2)} s, ${rate.toFixed(0)} million/s, ` +
+              `${cpuSeconds.toFixed(2)} s of processor time with the compiler's`,
           );
           for (const [name, value] of describeStatistics(spent)) report(`  ${name.padEnd(18)} ${value}`);
         }

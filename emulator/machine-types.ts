@@ -13,13 +13,17 @@ export type DriveLocation =
 
 export interface DriveAttachment {
   readonly location: DriveLocation;
-  /** DVD drives are at the SCSI controller. */
   readonly kind: "disk" | "dvd";
   /**
    * What is in the drive; a disk always has it. Whoever opened the image closes it, after the machine has stopped or
    * the drive was detached.
    */
   readonly image?: Disk;
+  /**
+   * A disk at the SCSI controller then knows PERSISTENT RESERVE, which Hyper-V's disks do only when they were attached
+   * with support for it. Keys last as long as the drive is attached.
+   */
+  readonly persistentReservations?: boolean;
 }
 
 /** A Linux bzImage or a multiboot 1 ELF image, told apart by its content. */

@@ -20,7 +20,7 @@ export async function profile(settings: BenchSettings): Promise<void> {
     for (const guest of settings.guests) {
       const files = await prepare(guest, folder, settings);
       const disk = await newDisk(folder, settings.phases);
-      const drives = disk === undefined ? undefined : await openDrives([disk.path], undefined);
+      const drives = disk === undefined ? undefined : await openDrives([{ path: disk.path }], undefined);
       const machine = await Machine.create({
         core: await loadCore(),
         boot: {

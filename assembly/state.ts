@@ -8,7 +8,7 @@
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
-//   0x03400000  TLB
+//   0x03400000  TLB, and which of its entries were filled
 //   0x03c00000  records of translated regions
 //   0x04000000  guest RAM
 //
@@ -233,6 +233,8 @@ export const LEAVES: u32 = 5;
 export const TLB_MASK: u32 = 0xb70;
 /** u64, times that the TLB changed its size. */
 export const STATISTIC_TLB_RESIZES: u32 = 0xb78;
+/** u64, times that the TLB forgot what is not global, or everything. */
+export const STATISTIC_TLB_FLUSHES: u32 = 0xb80;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */
@@ -257,6 +259,10 @@ export const TLB_EXECUTE_TAG: u32 = 16;
 export const TLB_ADDEND: u32 = 24;
 /** u32, physical page number, bits 29:0; bit 30: of a large page; bit 31: global. */
 export const TLB_PAGE: u32 = 28;
+
+/** u32 addresses of the entries filled since the last flush that are not global: up to half as many as a set has. */
+export const TLB_FILLED: u32 = 0x3800000;
+export const TLB_FILLED_END: u32 = 0x3810000;
 
 /** Hash of the regions that have code of a physical page: u32 each. */
 export const PAGE_REGIONS: u32 = 0x180000;

@@ -116,6 +116,12 @@ export interface MachineStatistics {
   readonly interrupts: number;
   /** Page walks, since the last reset. */
   readonly tlbFills: number;
+  /** Times that the TLB forgot what is not global, or everything. */
+  readonly tlbFlushes: number;
+  /** Times that the TLB changed its size. */
+  readonly tlbResizes: number;
+  /** Entries that each of the TLB's sets has now. */
+  readonly tlbEntries: number;
   /** Opcodes that translated code left to the interpreter's handlers, the most frequent first. */
   readonly handlers: readonly HandlerCount[];
   /** Why the core came back to the host. */

@@ -22,6 +22,8 @@ import {
   RIP,
   STATE_END,
   STOP_REQUEST,
+  TLB_ENTRY_SIZE,
+  TLB_MASK,
   TRANSLATED_FUNCTIONS,
   TRANSLATE_AT_ONCE,
   TRANSLATE_THRESHOLD,
@@ -201,6 +203,7 @@ export class Processor {
     return readStatistics((address) => this.getU64(address), {
       instructions: this.instructionCount,
       regionsAlive: this.getU32(TRANSLATED_FUNCTIONS),
+      tlbEntries: this.getU32(TLB_MASK) / TLB_ENTRY_SIZE + 1,
       compileMs: this.translations.compileMs,
       exits: {
         budget: this.exits[EXIT_BUDGET]!,

@@ -70,12 +70,15 @@ async function runPhases(machine: Machine, report: (line: string) => void): Prom
   await machine.turnOff();
 }
 
-/** Counter by counter; what is no counter (regionsAlive) is as it is now. */
+/** What is no counter. */
+const LEVELS: readonly string[] = ["regionsAlive", "tlbEntries"] satisfies (keyof MachineStatistics)[];
+
+/** Counter by counter; a level is as it is now. */
 function difference(now: MachineStatistics, before: MachineStatistics): MachineStatistics {
   const numbers: Record<string, number> = {};
   for (const [key, value] of Object.entries(now)) {
     if (typeof value !== "number") continue;
-    numbers[key] = key === "regionsAlive" ? value : value - (before[key as keyof MachineStatistics] as number);
+    numbers[key] = LEVELS.includes(key) ? value : value - (before[key as keyof MachineStatistics] as number);
   }
   return {
     ...now,

@@ -1,4 +1,5 @@
 import { describeStop } from "../emulator/stop-reason";
+import { DiskPanel } from "./disks/panel";
 import { element } from "./dom";
 import { addressOf, loadGuestList } from "./guest-list";
 import { MachineClient } from "./machine-client";
@@ -26,6 +27,7 @@ const statusLine = new StatusLine(
   element("channels", HTMLElement),
   element("statistics", HTMLDetailsElement),
 );
+const disks = new DiskPanel();
 const terminal = new SerialTerminal(element("console", HTMLElement), {
   input: (data) => machine?.input(data),
   leave: () => (buttons.pause.disabled ? buttons.start : buttons.pause).focus(),
@@ -60,9 +62,15 @@ function start(): void {
   setState("loading");
   say("Getting the guest");
   machine = new MachineClient(
-    { guest: addressOf(guest.value), memoryMiB: memory.valueAsNumber, extraCommandLine: append.value.trim() },
+    {
+      guest: addressOf(guest.value),
+      memoryMiB: memory.valueAsNumber,
+      extraCommandLine: append.value.trim(),
+      disc: disks.disc,
+    },
     receive,
   );
+  disks.setMachine(machine);
   terminal.focus();
 }
 
@@ -70,6 +78,7 @@ function start(): void {
 function end(text: string, kind: "news" | "error"): void {
   machine?.dispose();
   machine = undefined;
+  disks.setMachine(undefined);
   setState("stopped");
   say(text, kind);
 }
@@ -97,6 +106,15 @@ function receive(news: WorkerMessage): void {
     case "status":
       statusLine.showStatus(news.status, news.instructionsPerSecond);
       statusLine.showStatistics(news.statistics);
+      return;
+    case "drives":
+      disks.showDrives(news.drives);
+      return;
+    case "drive-missing":
+      disks.showMissing(news.name, news.message);
+      return;
+    case "drive-done":
+      // The machine's client has its caller.
       return;
     case "log":
       say(`${news.source}: ${news.message}`);

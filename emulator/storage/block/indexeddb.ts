@@ -12,6 +12,9 @@ import { heldLocks, holdLock } from "./ownership";
  */
 export const DEFAULT_CHUNK_SIZE = 32 * 1024;
 
+/** What a page or a worker held that is gone becomes free a moment later: a reload must not find its own disks busy. */
+const OWNER_PATIENCE_MS = 1000;
+
 export interface StoredDisk {
   readonly name: string;
   /** Bytes of the file, not of what it takes in the database. */
@@ -98,7 +101,7 @@ export class IndexedDbFiles {
    * returned function is called. Throws StorageBusyError when another one does.
    */
   own(name: string): Promise<() => void> {
-    return holdLock(this.ownership(name), "exclusive", `the disk '${name}'`);
+    return holdLock(this.ownership(name), "exclusive", `the disk '${name}'`, OWNER_PATIENCE_MS);
   }
 
   /** The names that pages own now, this one included. */

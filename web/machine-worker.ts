@@ -13,6 +13,7 @@ let machine: Machine | undefined;
 const drives = new MachineDrives({
   changed: (status) => send({ type: "drives", drives: status }),
   missing: (name, message) => send({ type: "drive-missing", name, message }),
+  failed: (message) => send({ type: "log", source: "storage", message }),
 });
 
 addEventListener("message", ({ data: message }: MessageEvent<PageMessage>) => {

@@ -1,5 +1,6 @@
 import { describeStop } from "../emulator/stop-reason";
 import { DiskPanel } from "./disks/panel";
+import { sentence } from "./disks/texts";
 import { element } from "./dom";
 import { addressOf, loadGuestList } from "./guest-list";
 import { MachineClient } from "./machine-client";
@@ -131,7 +132,7 @@ function receive(news: WorkerMessage): void {
       return;
     }
     case "error":
-      end(`${news.message}. ${news.advice}`, "error");
+      end(`${sentence(news.message)} ${news.advice}`, "error");
       return;
   }
 }

@@ -225,7 +225,7 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     expect(await playground.shell("sleep 3; cat /sys/block/sda/size")).toBe(String((48 * MIB) / 512));
     expect(await playground.shell("mke2fs /dev/sda >/dev/null 2>&1; mkdir -p /tmp/d; echo $?")).toBe("0");
     expect(await playground.shell("mount -t ext4 /dev/sda /tmp/d; echo $?")).toBe("0");
-    await playground.shell("dd if=/dev/urandom of=/tmp/d/file bs=64k count=32 2>/dev/null; sync");
+    await playground.shell("dd if=/dev/urandom of=/tmp/d/file bs=64k count=32 2>/dev/null; sync; sleep 1");
     const written = await sums();
     expect(written).toMatch(/^[0-9a-f]{64} {2}-$/);
     expect(await disks.button("data", "Delete").isDisabled()).toBe(true);
@@ -233,20 +233,23 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
 
     const second = await browser.newPage();
     const secondDisks = new DiskPanelPage(second);
-    await second.goto(`${server.address}?guest=el6&autostart=1`);
+    await second.goto(`${server.address}?autostart=1`);
     await expect
-      .poll(() => secondDisks.message(), { timeout: 60_000 })
+      .poll(async () => `${await secondDisks.message()} (${await second.getByTestId("message").textContent()})`, {
+        timeout: 60_000,
+      })
       .toMatch(/^The disk 'data' is open in another tab; close it there first\. The machine starts without it/);
     expect(await secondDisks.place("data")).toBe("in use in another tab");
     await second.close();
 
     // Nobody unmounts or turns off anything.
     await browser.close();
-    await openTab("?guest=el6&autostart=1");
+    await openTab("?autostart=1");
     await playground.booted();
-    await playground.shell("dmesg -n 1; mkdir -p /tmp/d; mount -t ext4 /dev/sda /tmp/d");
-    expect(await sums()).toBe(written);
     expect(await disks.place("data")).toBe("attached: SCSI 0");
+    await playground.shell("dmesg -n 1; mkdir -p /tmp/d");
+    expect(await playground.shell("mount -t ext4 /dev/sda /tmp/d; echo $?")).toBe("0");
+    expect(await sums()).toBe(written);
 
     // A checkpoint, and more room, under the running guest.
     await playground.shell("sync");

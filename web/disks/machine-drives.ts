@@ -1,7 +1,8 @@
 import { type DriveAttachment, type DriveLocation } from "../../emulator/machine-types";
 import type { Machine } from "../../emulator/machine";
 import { BlobStore } from "../../emulator/storage/block/blob-store";
-import { DiskLibrary, type MachineDisk } from "../../emulator/storage/library/disk-library";
+import { DiskLibrary } from "../../emulator/storage/library/disk-library";
+import { type MachineDisk } from "../../emulator/storage/library/machine-disk";
 import { RawDisk } from "../../emulator/storage/raw-disk";
 import type { DriveCommand, DriveStatus } from "./protocol";
 
@@ -28,6 +29,8 @@ export class MachineDrives {
       changed(status: DriveStatus): void;
       /** A disk that the machine should have, and starts without. */
       missing(name: string, message: string): void;
+      /** Something that the guest wrote cannot be kept for now. */
+      failed(message: string): void;
     },
   ) {
     this.last = new Promise<void>((resolve) => (this.begin = resolve));
@@ -38,7 +41,7 @@ export class MachineDrives {
     const drives: DriveAttachment[] = [];
     for (const { name, lun } of await this.attached()) {
       try {
-        const image = await this.library.open(name);
+        const image = await this.openDisk(name);
         this.disks.set(lun, image);
         drives.push({ location: placeOf(lun), kind: "disk", image });
       } catch (error) {
@@ -99,7 +102,7 @@ export class MachineDrives {
   }
 
   private async attach(machine: Machine, name: string): Promise<void> {
-    const image = await this.library.open(name);
+    const image = await this.openDisk(name);
     try {
       const lun = await this.library.attach(name, [...this.disks.keys()]);
       machine.attachDrive({ location: placeOf(lun), kind: "disk", image });
@@ -108,6 +111,14 @@ export class MachineDrives {
       await image.close();
       throw error;
     }
+  }
+
+  private async openDisk(name: string): Promise<MachineDisk> {
+    const disk = await this.library.open(name);
+    disk.onWriteOutFailed = (error) => {
+      this.report.failed(`the disk '${name}' cannot keep what is written: ${(error as Error).message}`);
+    };
+    return disk;
   }
 
   private async detach(machine: Machine, name: string): Promise<void> {

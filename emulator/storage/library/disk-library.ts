@@ -1,12 +1,12 @@
 import { ConfigurationError } from "../../machine-types";
 import { type BlockStore } from "../block/block-store";
 import { IndexedDbFiles } from "../block/indexeddb";
-import { ExchangeableDisk } from "../exchangeable-disk";
 import { createDifferencing, createVhdx } from "../vhdx/create";
 import { openVhdx } from "../vhdx/open";
 import { besideIt, parentsAmong } from "../vhdx/parents-by-name";
 import { peekMetadata } from "../vhdx/read-metadata";
 import { type VhdxDisk } from "../vhdx/vhdx-disk";
+import { MachineDisk } from "./machine-disk";
 import { checkpointName, checkpointsAmong, isTemporaryName, isUserName, newTemporaryName, verifyName } from "./names";
 
 /** Disks are at the SCSI controller, by LUN; the last one is the DVD drive's. */
@@ -217,43 +217,6 @@ export class DiskLibrary {
       return { size: (await peekMetadata(store)).virtualDiskSize, problem: undefined };
     } catch (error) {
       return { size: undefined, problem: error instanceof Error ? error.message : String(error) };
-    }
-  }
-}
-
-/** A disk of the library that a machine has. */
-export class MachineDisk extends ExchangeableDisk<VhdxDisk> {
-  constructor(
-    image: VhdxDisk,
-    readonly name: string,
-    private readonly library: DiskLibrary,
-    private readonly release: () => void,
-  ) {
-    super(image);
-  }
-
-  /** Changes the size, in bytes; the machine must be told. */
-  async resize(size: number): Promise<void> {
-    await this.use((image) => image.resize(size));
-  }
-
-  /** Keeps what the disk holds now, to go back to; the machine goes on with it. */
-  async checkpoint(): Promise<void> {
-    let failure: unknown;
-    await this.exchange(async (image) => {
-      await image.close();
-      await this.library.makeCheckpoint(this.name).catch((error: unknown) => (failure = error));
-      // With or without a checkpoint, the disk shows the same.
-      return this.library.openFile(this.name);
-    });
-    if (failure) throw failure;
-  }
-
-  override async close(): Promise<void> {
-    try {
-      await super.close();
-    } finally {
-      this.release();
     }
   }
 }

@@ -6,6 +6,7 @@ import { addressOf, loadGuestList } from "./guest-list";
 import { MachineClient } from "./machine-client";
 import type { WorkerMessage } from "./protocol";
 import { SerialTerminal } from "./serial-terminal";
+import { StatisticsPanel } from "./statistics-panel";
 import { StatusLine } from "./status-line";
 
 /** What the page shows of a machine: none yet, one being made, or a machine's own states. */
@@ -23,11 +24,8 @@ const buttons = {
   shutDown: element("shut-down", HTMLButtonElement),
   turnOff: element("turn-off", HTMLButtonElement),
 };
-const statusLine = new StatusLine(
-  element("status", HTMLElement),
-  element("channels", HTMLElement),
-  element("statistics", HTMLDetailsElement),
-);
+const statusLine = new StatusLine(element("status", HTMLElement), element("channels", HTMLElement));
+const statistics = new StatisticsPanel(element("statistics", HTMLDetailsElement));
 const disks = new DiskPanel();
 const terminal = new SerialTerminal(element("console", HTMLElement), {
   input: (data) => machine?.input(data),
@@ -60,6 +58,7 @@ function start(): void {
   machine?.dispose();
   terminal.clear();
   statusLine.clear();
+  statistics.show(undefined);
   setState("loading");
   say("Getting the guest");
   machine = new MachineClient(
@@ -106,7 +105,7 @@ function receive(news: WorkerMessage): void {
       return;
     case "status":
       statusLine.showStatus(news.status, news.instructionsPerSecond);
-      statusLine.showStatistics(news.statistics);
+      statistics.show(news.statistics);
       return;
     case "drives":
       disks.showDrives(news.drives);

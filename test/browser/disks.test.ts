@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BrowserContext } from "playwright-core";
+import type { BrowserContext, Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { MIB, pattern, qemuCheck, qemuImg, qemuImgIsThere, SOUND } from "../unit/storage/helpers";
 import { DiskPanelPage } from "./disk-panel";
@@ -212,6 +212,42 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     await expect.poll(() => disks.files(), { timeout: 10_000 }).toEqual([]);
   });
 
+  it("fit a telephone, and are worked by the keyboard alone", async () => {
+    const { page } = playground;
+    await page.setViewportSize({ width: 360, height: 740 });
+    const name = "a-long-name-of-a-disk-without-any-space-that-it-could-wrap";
+    await disks.create(name, "48M");
+    await expect.poll(() => disks.row(name).count()).toBe(1);
+    const press = async (action: string): Promise<void> => {
+      await disks.button(name, action).focus();
+      await page.keyboard.press("Enter");
+    };
+    await press("Attach");
+    await expect.poll(() => disks.place(name)).toBe("attached: SCSI 0");
+    // The button that was pressed is gone, and the focus went to the one in its place.
+    expect(await disks.button(name, "Detach").evaluate((button) => button.matches(":focus"))).toBe(true);
+    await press("Checkpoint");
+    await expect.poll(() => disks.facts(name)).toContain("1 checkpoint");
+    await press("Delete");
+    // Enter alone deletes nothing.
+    await page.keyboard.press("Enter");
+    expect(await disks.row(name).count()).toBe(1);
+    await page.getByTestId("statistics").locator("summary").click();
+    expect(await page.getByTestId("statistics").getByRole("definition").allTextContents()).toEqual([
+      "has\u00a0not\u00a0run\u00a0yet",
+    ]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    const outside = `[...document.querySelectorAll("body *")].filter((element) => {
+      const { left, right } = element.getBoundingClientRect();
+      return right > left && (left < 0 || right > 344);
+    }).map((element) => element.id || element.className || element.tagName)`;
+    expect(await page.evaluate(outside)).toEqual([]);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await playground.screenshot(`disks-360-${colorScheme}`);
+    }
+  });
+
   it("keep what a guest wrote when the browser goes, and go back under it", async () => {
     const sums = async (): Promise<string> => playground.shell("sha256sum < /tmp/d/file");
     await disks.create("data", "48M");
@@ -230,6 +266,14 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     expect(written).toMatch(/^[0-9a-f]{64} {2}-$/);
     expect(await disks.button("data", "Delete").isDisabled()).toBe(true);
     await playground.screenshot("disks-attached");
+
+    const statisticsOf = (): Locator => playground.page.getByTestId("statistics");
+    await statisticsOf().locator("summary").click();
+    await expect
+      .poll(() => statisticsOf().textContent())
+      .toMatch(/instructions\d{1,3}(,\d{3}){2,}translated share\d+\.\d/);
+    await playground.screenshot("statistics");
+    await statisticsOf().locator("summary").click();
 
     const second = await browser.newPage();
     const secondDisks = new DiskPanelPage(second);
@@ -276,6 +320,9 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
 
     await playground.page.getByTestId("turn-off").click();
     await expect.poll(() => playground.text("state")).toBe("stopped");
+    // What the machine did can still be looked at.
+    await statisticsOf().locator("summary").click();
+    await expect.poll(() => statisticsOf().textContent()).toMatch(/interrupts\d/);
     await disks.press("data", "Go back");
     await disks.answer("Go back");
     await expect.poll(() => disks.facts("data")).toMatch(/^48 MiB, [^,]* used$/);

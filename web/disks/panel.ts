@@ -243,6 +243,7 @@ export class DiskPanel {
     let cancelled = false;
     let result: Result | undefined;
     this.busy = name;
+    this.say("");
     this.paint();
     const job = start((progress) => this.jobLine.progress(progress));
     this.jobLine.show(`Working on '${name}'`, () => {

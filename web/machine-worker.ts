@@ -2,6 +2,7 @@
 import coreUrl from "../build/core.wasm?url";
 import { ConfigurationError, type BootSource } from "../emulator/machine-types";
 import { Machine } from "../emulator/machine";
+import { MachineDrives } from "./disks/machine-drives";
 import type { Command, CreateRequest, GuestDescription, PageMessage, WorkerMessage } from "./protocol";
 import { FetchError, fetchBytes } from "./fetch-bytes";
 import { SerialBatch } from "./serial-batch";
@@ -9,6 +10,11 @@ import { SerialBatch } from "./serial-batch";
 const STATUS_INTERVAL_MS = 500;
 
 let machine: Machine | undefined;
+const drives = new MachineDrives({
+  changed: (status) => send({ type: "drives", drives: status }),
+  missing: (name, message) => send({ type: "drive-missing", name, message }),
+  failed: (message) => send({ type: "log", source: "storage", message }),
+});
 
 addEventListener("message", ({ data: message }: MessageEvent<PageMessage>) => {
   switch (message.type) {
@@ -21,6 +27,14 @@ addEventListener("message", ({ data: message }: MessageEvent<PageMessage>) => {
     case "input":
       machine?.serialInput(message.data);
       return;
+    case "drive": {
+      const { id, command } = message;
+      drives.obey(command).then(
+        () => send({ type: "drive-done", id, error: undefined }),
+        (error: unknown) => send({ type: "drive-done", id, error: textOf(error) }),
+      );
+      return;
+    }
   }
 });
 
@@ -30,8 +44,11 @@ function send(message: WorkerMessage, transfer: Transferable[] = []): void {
 
 async function create(request: CreateRequest): Promise<void> {
   const [core, boot] = await Promise.all([loadCore(), loadBootSource(request)]);
+  send({ type: "progress", text: "Opening the disks" });
+  const attachments = await drives.open(request.disc);
   send({ type: "progress", text: "Starting the machine" });
-  machine = await Machine.create({ core, boot, memoryMiB: request.memoryMiB, time: "real" });
+  machine = await Machine.create({ core, boot, memoryMiB: request.memoryMiB, time: "real", drives: attachments });
+  drives.connect(machine);
   connect(machine);
   await machine.start();
 }
@@ -72,10 +89,12 @@ function connect(running: Machine): void {
     send({ type: "status", status, statistics: running.statistics(), instructionsPerSecond });
   };
   const timer = setInterval(sendStatus, STATUS_INTERVAL_MS);
-  void running.stopped.then((reason) => {
+  void running.stopped.then(async (reason) => {
     clearInterval(timer);
     serial.flush();
     sendStatus();
+    // The page ends this worker when it hears that the machine has stopped.
+    await drives.close();
     send({ type: "stopped", reason });
   });
 }
@@ -100,8 +119,12 @@ function obey(running: Machine, command: Command): void {
   }
 }
 
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function describeFailure(error: unknown): WorkerMessage {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   const advice =
     error instanceof FetchError
       ? "Look at the server's console, then press Start again or pick another guest."

@@ -1,9 +1,12 @@
 import { describeStop } from "../emulator/stop-reason";
+import { DiskPanel } from "./disks/panel";
+import { sentence } from "./disks/texts";
 import { element } from "./dom";
 import { addressOf, loadGuestList } from "./guest-list";
 import { MachineClient } from "./machine-client";
 import type { WorkerMessage } from "./protocol";
 import { SerialTerminal } from "./serial-terminal";
+import { StatisticsPanel } from "./statistics-panel";
 import { StatusLine } from "./status-line";
 
 /** What the page shows of a machine: none yet, one being made, or a machine's own states. */
@@ -21,11 +24,9 @@ const buttons = {
   shutDown: element("shut-down", HTMLButtonElement),
   turnOff: element("turn-off", HTMLButtonElement),
 };
-const statusLine = new StatusLine(
-  element("status", HTMLElement),
-  element("channels", HTMLElement),
-  element("statistics", HTMLDetailsElement),
-);
+const statusLine = new StatusLine(element("status", HTMLElement), element("channels", HTMLElement));
+const statistics = new StatisticsPanel(element("statistics", HTMLDetailsElement));
+const disks = new DiskPanel();
 const terminal = new SerialTerminal(element("console", HTMLElement), {
   input: (data) => machine?.input(data),
   leave: () => (buttons.pause.disabled ? buttons.start : buttons.pause).focus(),
@@ -57,12 +58,19 @@ function start(): void {
   machine?.dispose();
   terminal.clear();
   statusLine.clear();
+  statistics.show(undefined);
   setState("loading");
   say("Getting the guest");
   machine = new MachineClient(
-    { guest: addressOf(guest.value), memoryMiB: memory.valueAsNumber, extraCommandLine: append.value.trim() },
+    {
+      guest: addressOf(guest.value),
+      memoryMiB: memory.valueAsNumber,
+      extraCommandLine: append.value.trim(),
+      disc: disks.disc,
+    },
     receive,
   );
+  disks.setMachine(machine);
   terminal.focus();
 }
 
@@ -70,6 +78,7 @@ function start(): void {
 function end(text: string, kind: "news" | "error"): void {
   machine?.dispose();
   machine = undefined;
+  disks.setMachine(undefined);
   setState("stopped");
   say(text, kind);
 }
@@ -96,7 +105,16 @@ function receive(news: WorkerMessage): void {
       return;
     case "status":
       statusLine.showStatus(news.status, news.instructionsPerSecond);
-      statusLine.showStatistics(news.statistics);
+      statistics.show(news.statistics);
+      return;
+    case "drives":
+      disks.showDrives(news.drives);
+      return;
+    case "drive-missing":
+      disks.showMissing(news.name, news.message);
+      return;
+    case "drive-done":
+      // The machine's client has its caller.
       return;
     case "log":
       say(`${news.source}: ${news.message}`);
@@ -113,7 +131,7 @@ function receive(news: WorkerMessage): void {
       return;
     }
     case "error":
-      end(`${news.message}. ${news.advice}`, "error");
+      end(`${sentence(news.message)} ${news.advice}`, "error");
       return;
   }
 }

@@ -6,6 +6,7 @@ import type {
   MachineStatus,
   StopReason,
 } from "../emulator/machine-types";
+import type { DriveCommand, DriveStatus } from "./disks/protocol";
 
 /** What to boot: addresses that the worker fetches. */
 export interface GuestAddress {
@@ -26,6 +27,8 @@ export interface CreateRequest {
   readonly memoryMiB: number;
   /** Added to the guest's own kernel command line. */
   readonly extraCommandLine: string;
+  /** An ISO image that is in the DVD drive from the beginning. */
+  readonly disc: File | undefined;
 }
 
 export type Command = "pause" | "resume" | "reset" | "shut-down" | "turn-off";
@@ -33,7 +36,9 @@ export type Command = "pause" | "resume" | "reset" | "shut-down" | "turn-off";
 export type PageMessage =
   | CreateRequest
   | { readonly type: "command"; readonly command: Command }
-  | { readonly type: "input"; readonly data: Uint8Array };
+  | { readonly type: "input"; readonly data: Uint8Array }
+  /** Answered by one "drive-done" with the same id. */
+  | { readonly type: "drive"; readonly id: number; readonly command: DriveCommand };
 
 export type WorkerMessage =
   /** The machine is being made; `text` says what is going on. */
@@ -48,6 +53,10 @@ export type WorkerMessage =
       readonly statistics: MachineStatistics;
       readonly instructionsPerSecond: number;
     }
+  | { readonly type: "drives"; readonly drives: DriveStatus }
+  /** A disk that the machine should have, and starts without. */
+  | { readonly type: "drive-missing"; readonly name: string; readonly message: string }
+  | { readonly type: "drive-done"; readonly id: number; readonly error: string | undefined }
   | { readonly type: "log"; readonly source: string; readonly message: string }
   /** The guest cannot be asked to shut down: it has not connected the integration component. */
   | { readonly type: "shut-down-refused" }

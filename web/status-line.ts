@@ -1,12 +1,10 @@
-import { describeStatistics, type StatisticLine } from "../emulator/describe-statistics";
-import type { ChannelStatus, MachineStatistics, MachineStatus } from "../emulator/machine-types";
+import type { ChannelStatus, MachineStatus } from "../emulator/machine-types";
 
-/** The line under the console: what the machine does, its processor in detail, and its VMBus channels by name. */
+/** The line under the console: what the machine does, and its VMBus channels by name. */
 export class StatusLine {
   constructor(
     private readonly values: HTMLElement,
     private readonly channels: HTMLElement,
-    private readonly statistics: HTMLDetailsElement,
   ) {}
 
   showState(state: string): void {
@@ -28,20 +26,9 @@ export class StatusLine {
     this.channels.replaceChildren(...channels.map(channelItem));
   }
 
-  /** Paints only what someone has opened. */
-  showStatistics(statistics: MachineStatistics): void {
-    if (this.statistics.open) this.paintStatistics(describeStatistics(statistics));
-    else this.paintStatistics([]);
-  }
-
   clear(): void {
-    this.paintStatistics([]);
     for (const name of ["guest-time", "speed", "vmbus"]) this.show(name, "–");
     this.showChannels([]);
-  }
-
-  private paintStatistics(lines: readonly StatisticLine[]): void {
-    this.statistics.querySelector("dl")?.replaceChildren(...lines.map(statisticItem));
   }
 
   private show(name: string, text: string): void {
@@ -58,15 +45,5 @@ function channelItem({ name, state, instanceId, relid }: ChannelStatus): HTMLLIE
   label.className = "state";
   label.textContent = state;
   item.append(`${name} `, label);
-  return item;
-}
-
-function statisticItem([name, value]: StatisticLine): HTMLDivElement {
-  const item = document.createElement("div");
-  const term = document.createElement("dt");
-  term.textContent = name;
-  const description = document.createElement("dd");
-  description.textContent = value;
-  item.append(term, description);
   return item;
 }

@@ -1,16 +1,14 @@
 import { statSync, unlinkSync } from "node:fs";
 import { copyDisk } from "../../emulator/storage/copy-disk";
-import { type Disk } from "../../emulator/storage/disk";
-import { RawDisk } from "../../emulator/storage/raw-disk";
+import { emptyCopy } from "../../emulator/storage/empty-copy";
+import { readable } from "../../emulator/storage/size-text";
 import { checkVhdx, presentBlocks, repairVhdx } from "../../emulator/storage/vhdx/check";
 import { createDifferencing, createVhdx } from "../../emulator/storage/vhdx/create";
 import { mergeVhdx } from "../../emulator/storage/vhdx/merge";
-import { openVhdx } from "../../emulator/storage/vhdx/open";
 import { UsageError } from "../errors";
 import { FileStore } from "./file-store";
 import { named, openDiskFile, openVhdxFile, parentPath, parentsOf, relativeLocation } from "./files";
 import { progressLine } from "./progress";
-import { readable } from "./size";
 
 export interface NewDisk {
   readonly size: number | undefined;
@@ -112,7 +110,7 @@ export async function convert(
   const source = await openDiskFile(from, { readOnly: true });
   try {
     await newFile(to, async (store) => {
-      const target = await emptyTarget(store, source, { type, blockSize, sectorSize });
+      const target = await emptyCopy(store, source, { type, blockSize, sectorSize });
       const progress = progressLine("converting");
       try {
         await copyDisk(source, target, progress.update);
@@ -124,20 +122,6 @@ export async function convert(
   } finally {
     await source.close();
   }
-}
-
-async function emptyTarget(
-  store: FileStore,
-  source: Disk,
-  { type, blockSize, sectorSize }: Omit<NewDisk, "size" | "type"> & { type: "fixed" | "dynamic" | "raw" },
-): Promise<Disk> {
-  const logicalSectorSize = sectorSize ?? (source.sectorSize === 4096 ? 4096 : 512);
-  if (type === "raw") {
-    await store.resize(source.size);
-    return new RawDisk(store, logicalSectorSize);
-  }
-  await createVhdx(store, { size: source.size, type, blockSize, logicalSectorSize });
-  return openVhdx(store);
 }
 
 /** Merges a differencing file into its parent, and deletes it unless it is to be kept. Returns the parent's path. */

@@ -3,19 +3,10 @@ import { RawDisk } from "../../emulator/storage/raw-disk";
 import { type Disk } from "../../emulator/storage/disk";
 import { openVhdx, type ParentResolver } from "../../emulator/storage/vhdx/open";
 import { type ParentLocator } from "../../emulator/storage/vhdx/parent-locator";
+import { isVhdx } from "../../emulator/storage/vhdx/read-metadata";
 import { type VhdxDisk } from "../../emulator/storage/vhdx/vhdx-disk";
 import { UsageError } from "../errors";
 import { FileStore } from "./file-store";
-
-const SIGNATURE = "vhdxfile";
-
-/** Whether a file is a VHDX file, by its first bytes. */
-async function isVhdx(store: FileStore): Promise<boolean> {
-  if (store.size < SIGNATURE.length) return false;
-  const bytes = new Uint8Array(SIGNATURE.length);
-  await store.read(0, bytes);
-  return String.fromCharCode(...bytes) === SIGNATURE;
-}
 
 /**
  * Opens a VHDX file with its parents, which are looked for where the file says they are. Throws UsageError or

@@ -2,7 +2,7 @@ import { ConfigurationError } from "../machine-types";
 import { COPY_UNIT, type Disk } from "./disk";
 import { isZero } from "./zeros";
 
-/** Bytes that are done, of all. */
+/** Bytes that are done, of all. What it throws ends the work. */
 export type Progress = (done: number, total: number) => void;
 
 /** A disk that knows where it holds nothing. */

@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type Locator, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type LaunchOptions,
+  type Locator,
+  type Page,
+} from "playwright-core";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const executablePath = process.env["HYPERTAB_CHROMIUM"] ?? "/usr/bin/chromium";
@@ -45,19 +52,34 @@ export class PlaygroundServer {
   }
 }
 
+const LAUNCH: LaunchOptions = {
+  executablePath,
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
 export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+  return chromium.launch(LAUNCH);
+}
+
+/** A browser whose storage is in a folder, and outlives it. */
+export async function openProfile(
+  folder: string,
+  options: { colorScheme?: "light" | "dark" } = {},
+): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, {
+    ...LAUNCH,
+    ...options,
+    viewport: { width: 1100, height: 900 },
+    acceptDownloads: true,
   });
 }
 
@@ -78,6 +100,34 @@ export class Playground {
   async type(line: string): Promise<void> {
     await this.console.getByRole("textbox").focus();
     await this.page.keyboard.type(`${line}\n`);
+  }
+
+  private commands = 0;
+
+  /** Types a command at the guest's shell, and waits for its end. @returns what it printed */
+  async shell(command: string): Promise<string> {
+    const id = `c${++this.commands}x`;
+    // What is typed is echoed, and has the sum; only the shell prints its result.
+    await this.type(`${command}; echo ${id}$((7*6))`);
+    for (let tries = 0; tries < 600; tries++) {
+      const text = (await this.consoleText()).replaceAll("\n", "\u0001");
+      const end = text.lastIndexOf(`${id}42`);
+      if (end >= 0)
+        return text
+          .slice(text.lastIndexOf("((7*6))") + 7, end)
+          .replaceAll("\u0001", "\n")
+          .trim();
+      await this.page.waitForTimeout(100);
+    }
+    throw new Error(`'${command}' did not end in a minute:\n${await this.consoleText()}`);
+  }
+
+  async booted(): Promise<void> {
+    const end = Date.now() + 240_000;
+    while (!(await this.consoleText()).includes("=== guest ready")) {
+      if (Date.now() > end) throw new Error(`the guest did not boot:\n${await this.consoleText()}`);
+      await this.page.waitForTimeout(300);
+    }
   }
 
   async text(testId: string): Promise<string> {

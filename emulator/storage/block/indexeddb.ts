@@ -1,10 +1,10 @@
 import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
 import { ConfigurationError } from "../../machine-types";
-import { type BlockStore, StorageError, StorageFullError } from "./block-store";
+import { type BlockStore } from "./block-store";
 import { CachedStore, type CacheOptions } from "./cached-store";
-import { type ChunkChange, type ChunkDatabase } from "./chunk-database";
 import { beginFreshLog } from "./fresh-log";
-import { holdLock } from "./ownership";
+import { chunkRange, type FileRecord, IndexedDbChunks, OBJECT_STORE, transact, translated } from "./indexeddb-chunks";
+import { heldLocks, holdLock } from "./ownership";
 
 /**
  * Bytes in a chunk of a new store, measured in Chromium (`HYPERTAB_MEASURE=1 npx vitest run test/browser/storage`).
@@ -12,18 +12,19 @@ import { holdLock } from "./ownership";
  */
 export const DEFAULT_CHUNK_SIZE = 32 * 1024;
 
-const OBJECT_STORE = "chunks";
-
-/** A store's description, kept under ["disk", name]; its chunks are under ["chunk", name, index]. */
-interface DiskRecord {
-  readonly size: number;
-  readonly chunkSize: number;
-}
+/** What a page or a worker held that is gone becomes free a moment later: a reload must not find its own disks busy. */
+const OWNER_PATIENCE_MS = 1000;
 
 export interface StoredDisk {
   readonly name: string;
   /** Bytes of the file, not of what it takes in the database. */
   readonly size: number;
+}
+
+/** What `rearrange` does, all of it or nothing: first it removes, then it renames. */
+export interface Rearrangement {
+  readonly remove?: readonly string[];
+  readonly rename?: readonly (readonly [from: string, to: string])[];
 }
 
 /** The files in an IndexedDB database, as block stores. One page at a time can have a file open for writing. */
@@ -41,16 +42,17 @@ export class IndexedDbFiles {
 
   /** The files there are, by name. */
   async list(): Promise<StoredDisk[]> {
-    const range = IDBKeyRange.bound(["disk"], ["disk", []]);
-    const [keys, records] = await translated(() =>
-      this.use("readonly", (store) =>
-        Promise.all([
-          promisifyRequest(store.getAllKeys(range)),
-          promisifyRequest<DiskRecord[]>(store.getAll(range) as IDBRequest<DiskRecord[]>),
-        ]),
-      ),
-    );
-    return keys.map((key, index) => ({ name: String((key as string[])[1]), size: records[index]!.size }));
+    const records = await this.entries<FileRecord>("disk");
+    return records.map(([name, { size }]) => ({ name, size }));
+  }
+
+  /** Bytes of chunks that a file has in the database; 0 when there is no such file. */
+  async usedBytes(name: string): Promise<number> {
+    const record = await this.record(name);
+    if (!record) return 0;
+    const range = chunkRange(record.id, 0, Infinity);
+    const count = await translated(() => this.use("readonly", (store) => promisifyRequest(store.count(range))));
+    return count * record.chunkSize;
   }
 
   /** Makes a new, empty file, open for writing. Throws ConfigurationError when there is one of that name. */
@@ -59,12 +61,10 @@ export class IndexedDbFiles {
     try {
       await this.beforeWriting();
       if (await this.record(name)) throw new ConfigurationError(`there is a disk '${name}' already`);
-      const record = { size: 0, chunkSize };
-      await translated(() =>
-        transact(this.use, true, (store) => {
-          store.put(record, ["disk", name]);
-        }),
-      );
+      const record = { size: 0, chunkSize, id: crypto.randomUUID() };
+      await this.transact((store) => {
+        store.put(record, ["disk", name]);
+      });
       return this.attach(name, record, false, release);
     } catch (error) {
       release();
@@ -79,8 +79,7 @@ export class IndexedDbFiles {
   async open(name: string, { readOnly = false } = {}): Promise<BlockStore> {
     const release = await this.lock(name, readOnly ? "shared" : "exclusive");
     try {
-      const record = await this.record(name);
-      if (!record) throw new ConfigurationError(`there is no disk '${name}' in this browser`);
+      const record = await this.existing(name);
       if (!readOnly) await this.beforeWriting();
       return this.attach(name, record, readOnly, release);
     } catch (error) {
@@ -89,40 +88,139 @@ export class IndexedDbFiles {
     }
   }
 
+  /**
+   * Opens a file for a look at what hardly ever changes: others may be writing to it, and go on. Throws
+   * ConfigurationError when there is none.
+   */
+  async peek(name: string): Promise<BlockStore> {
+    return this.attach(name, await this.existing(name), true, () => undefined);
+  }
+
+  /**
+   * Makes this page the only one that works with a name, whatever files it opens, closes and renames for that, until the
+   * returned function is called. Throws StorageBusyError when another one does.
+   */
+  own(name: string): Promise<() => void> {
+    return holdLock(this.ownership(name), "exclusive", `the disk '${name}'`, OWNER_PATIENCE_MS);
+  }
+
+  /** The names that pages own now, this one included. */
+  async owned(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const held = await heldLocks();
+    return new Set(names.filter((name) => held.has(this.ownership(name))));
+  }
+
   /** Deletes a file. Throws StorageBusyError when it is open anywhere. */
   async remove(name: string): Promise<void> {
-    const release = await this.lock(name, "exclusive");
+    await this.rearrange({ remove: [name] });
+  }
+
+  /**
+   * Removes and renames files in one durable transaction. Throws StorageBusyError when one of them is open anywhere,
+   * ConfigurationError when one to be renamed is not there, or a name is taken.
+   */
+  async rearrange({ remove = [], rename = [] }: Rearrangement): Promise<void> {
+    const held: (() => void)[] = [];
     try {
+      for (const name of new Set([...remove, ...rename.flat()])) held.push(await this.lock(name, "exclusive"));
       await this.beforeWriting();
-      await translated(() =>
-        transact(this.use, true, (store) => {
-          store.delete(["disk", name]);
-          store.delete(chunkRange(name, 0, Infinity));
-        }),
-      );
+      const records = new Map<string, FileRecord | undefined>();
+      for (const name of rename.flat()) if (!remove.includes(name)) records.set(name, await this.record(name));
+      const removed = await Promise.all(remove.map((name) => this.chunkOwner(name)));
+      for (const name of remove) records.set(name, undefined);
+      for (const [from, to] of rename) {
+        if (!records.get(from)) throw noSuchDisk(from);
+        if (records.get(to)) throw new ConfigurationError(`there is a disk '${to}' already`);
+        records.set(to, records.get(from)).set(from, undefined);
+      }
+      await this.transact((store) => {
+        for (const id of removed) if (id !== undefined) store.delete(chunkRange(id, 0, Infinity));
+        for (const [name, record] of records) {
+          if (record) store.put(record, ["disk", name]);
+          else for (const kind of ["disk", "note"]) store.delete([kind, name]);
+        }
+      });
     } finally {
-      release();
+      for (const release of held) release();
     }
+  }
+
+  /** The notes that were left with files, by the file's name. A note goes with its file. */
+  async notes(): Promise<ReadonlyMap<string, unknown>> {
+    return new Map(await this.entries<unknown>("note"));
+  }
+
+  /** Leaves a note with a file, whoever has that open: something that can be cloned, or undefined for none. */
+  async setNote(name: string, note: unknown): Promise<void> {
+    await this.beforeWriting();
+    await this.transact((store) => {
+      if (note === undefined) store.delete(["note", name]);
+      else store.put(note, ["note", name]);
+    });
   }
 
   private beforeWriting(): Promise<void> {
     return (this.freshLog ??= beginFreshLog((act) => transact(this.use, true, act)));
   }
 
-  private attach(name: string, record: DiskRecord, readOnly: boolean, release: () => void): BlockStore {
+  private attach(name: string, record: FileRecord, readOnly: boolean, release: () => void): BlockStore {
     return new CachedStore(new IndexedDbChunks(this.use, name, record, readOnly, release), this.cache);
   }
 
-  private async record(name: string): Promise<DiskRecord | undefined> {
-    const record: unknown = await translated(() =>
-      this.use("readonly", (store) => promisifyRequest<unknown>(store.get(["disk", name]))),
-    );
+  private async existing(name: string): Promise<FileRecord> {
+    const record = await this.record(name);
+    if (!record) throw noSuchDisk(name);
+    return record;
+  }
+
+  private async record(name: string): Promise<FileRecord | undefined> {
+    const record = await this.rawRecord(name);
     if (record === undefined) return undefined;
-    const { size, chunkSize } = record as DiskRecord;
-    if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(chunkSize) || chunkSize < 512) {
+    if (!makesSense(record)) {
       throw new ConfigurationError(`the disk '${name}' in this browser is damaged: its description makes no sense`);
     }
-    return { size, chunkSize };
+    // The first files had no id: their chunks are under their names.
+    const { size, chunkSize, id = name } = record;
+    return { size, chunkSize, id };
+  }
+
+  /** What is there in place of a file's description: anything. */
+  private async rawRecord(name: string): Promise<Partial<Record<keyof FileRecord, unknown>> | undefined> {
+    const record = await translated(() =>
+      this.use("readonly", (store) => promisifyRequest<unknown>(store.get(["disk", name]))),
+    );
+    return record === undefined ? undefined : Object(record);
+  }
+
+  /**
+   * What a file's chunks are kept under. Undefined when there is no file, or its description makes so little sense that
+   * chunks under its name may be another file's: they stay rather than go with it.
+   */
+  private async chunkOwner(name: string): Promise<string | undefined> {
+    const raw = await this.rawRecord(name);
+    if (typeof raw?.id === "string") return raw.id;
+    return raw && makesSense(raw) ? name : undefined;
+  }
+
+  private async entries<T>(kind: string): Promise<[name: string, value: T][]> {
+    const range = IDBKeyRange.bound([kind], [kind, []]);
+    const [keys, values] = await translated(() =>
+      this.use("readonly", (store) =>
+        Promise.all([
+          promisifyRequest(store.getAllKeys(range)),
+          promisifyRequest<T[]>(store.getAll(range) as IDBRequest<T[]>),
+        ]),
+      ),
+    );
+    return keys.map((key, index) => [String((key as string[])[1]), values[index]!]);
+  }
+
+  private transact(act: (store: IDBObjectStore) => void): Promise<void> {
+    return translated(() => transact(this.use, true, act));
+  }
+
+  private ownership(name: string): string {
+    return `${this.database} owner/${name}`;
   }
 
   private lock(name: string, mode: LockMode): Promise<() => void> {
@@ -130,117 +228,15 @@ export class IndexedDbFiles {
   }
 }
 
-class IndexedDbChunks implements ChunkDatabase {
-  readonly chunkSize: number;
-  size: number;
-
-  constructor(
-    private readonly use: UseStore,
-    private readonly name: string,
-    record: DiskRecord,
-    readonly readOnly: boolean,
-    private readonly release: () => void,
-  ) {
-    ({ chunkSize: this.chunkSize, size: this.size } = record);
-  }
-
-  async read(indices: readonly number[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    const values = await translated(() =>
-      this.use("readonly", async (store) => {
-        const found = new Map<number, unknown>();
-        await Promise.all(runsOf(indices).map((run) => this.readRun(store, run, found)));
-        return indices.map((index) => found.get(index));
-      }),
-    );
-    return values.map((value) => {
-      if (value === undefined) return undefined;
-      if (value instanceof Uint8Array && value.length === this.chunkSize) return value as Uint8Array<ArrayBuffer>;
-      throw new StorageError(`the disk '${this.name}' in this browser is damaged: a chunk has the wrong size`);
-    });
-  }
-
-  async commit({ size, removedFrom, removed, written }: ChunkChange, durable: boolean): Promise<void> {
-    await translated(() =>
-      transact(this.use, durable, (store) => {
-        if (removedFrom !== undefined) store.delete(chunkRange(this.name, removedFrom, Infinity));
-        for (const index of removed) store.delete(["chunk", this.name, index]);
-        for (const [index, chunk] of written) store.put(chunk, ["chunk", this.name, index]);
-        // A transaction that changes nothing would not wait for the medium.
-        const nothing = removedFrom === undefined && removed.length + written.length === 0;
-        if (size !== this.size || nothing) store.put({ size, chunkSize: this.chunkSize }, ["disk", this.name]);
-      }),
-    );
-    this.size = size;
-  }
-
-  /** Chunks that follow one another cost two requests, however many they are. */
-  private async readRun(store: IDBObjectStore, run: Run, found: Map<number, unknown>): Promise<void> {
-    if (run.count === 1) {
-      found.set(run.first, await promisifyRequest<unknown>(store.get(["chunk", this.name, run.first])));
-      return;
-    }
-    const range = chunkRange(this.name, run.first, run.first + run.count - 1);
-    const [keys, values] = await Promise.all([
-      promisifyRequest(store.getAllKeys(range)),
-      promisifyRequest<unknown[]>(store.getAll(range)),
-    ]);
-    keys.forEach((key, at) => found.set((key as [string, string, number])[2], values[at]));
-  }
-
-  async close(): Promise<void> {
-    this.release();
-  }
+function makesSense(
+  record: Partial<Record<keyof FileRecord, unknown>>,
+): record is Omit<FileRecord, "id"> & { id?: string } {
+  const { size, chunkSize, id } = record;
+  const sizes = Number.isSafeInteger(size) && (size as number) >= 0;
+  const chunks = Number.isSafeInteger(chunkSize) && (chunkSize as number) >= 512;
+  return sizes && chunks && (id === undefined || typeof id === "string");
 }
 
-interface Run {
-  readonly first: number;
-  readonly count: number;
-}
-
-function runsOf(indices: readonly number[]): Run[] {
-  const runs: { first: number; count: number }[] = [];
-  for (const index of indices) {
-    const last = runs.at(-1);
-    if (last && index === last.first + last.count) last.count++;
-    else runs.push({ first: index, count: 1 });
-  }
-  return runs;
-}
-
-function chunkRange(name: string, first: number, last: number): IDBKeyRange {
-  return IDBKeyRange.bound(["chunk", name, first], ["chunk", name, last]);
-}
-
-/**
- * One read-write transaction. A durable one is on the medium when this resolves: idb-keyval's own transactions leave
- * that to the browser, but its connection serves for ours.
- */
-function transact(use: UseStore, durable: boolean, act: (store: IDBObjectStore) => void): Promise<void> {
-  const durability = durable ? "strict" : "relaxed";
-  return use("readonly", (anyStore) => {
-    const transaction = anyStore.transaction.db.transaction(OBJECT_STORE, "readwrite", { durability });
-    const done = promisifyRequest<unknown>(transaction as IDBTransaction);
-    try {
-      act(transaction.objectStore(OBJECT_STORE));
-    } catch (error) {
-      done.catch(() => undefined);
-      transaction.abort();
-      throw error;
-    }
-    return done.then(() => undefined);
-  });
-}
-
-/** What IndexedDB throws, in our words. */
-async function translated<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof StorageError || error instanceof ConfigurationError) throw error;
-    const { name, message } = (error ?? {}) as Partial<DOMException>;
-    if (name === "QuotaExceededError") {
-      throw new StorageFullError("the browser's storage is full; delete disks, or free space on the computer's disk");
-    }
-    throw new StorageError(`the browser's storage failed: ${message || name || "the transaction was aborted"}`);
-  }
+function noSuchDisk(name: string): ConfigurationError {
+  return new ConfigurationError(`there is no disk '${name}' in this browser`);
 }

@@ -28,6 +28,8 @@ export interface CreateOptions {
   readonly blockSize?: number;
   readonly logicalSectorSize?: 512 | 4096;
   readonly physicalSectorSize?: 512 | 4096;
+  /** Names the disk to its guest; a new one unless it is given. */
+  readonly virtualDiskId?: string;
 }
 
 export interface DifferencingOptions {
@@ -60,7 +62,7 @@ export async function createVhdx(store: BlockStore, options: CreateOptions): Pro
     leaveBlockAllocated: options.type === "fixed",
     hasParent: false,
     virtualDiskSize: options.size,
-    virtualDiskId: newGuid(),
+    virtualDiskId: options.virtualDiskId ?? newGuid(),
     logicalSectorSize,
     physicalSectorSize: options.physicalSectorSize ?? 4096,
     parentLocator: undefined,

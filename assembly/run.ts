@@ -46,6 +46,7 @@ import {
   BLOCK_DELTA,
   BLOCK_HEADER,
   BLOCK_HEAT,
+  BLOCK_NEEDS,
   BLOCK_TRANSLATION,
   findBlock,
   flushBlocks,
@@ -119,10 +120,10 @@ export function run(): u32 {
     const ops = load<u32>(block, BLOCK_COUNT);
     let room = limit - count;
     const translation = load<u32>(block, BLOCK_TRANSLATION);
-    if (translation != 0 && room >= <u64>ops && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
+    if (translation != 0 && room >= <u64>load<u32>(block, BLOCK_NEEDS) && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       const pageBase = rip - (physical & 0xfff);
       const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
-      fillJump(rip, translation, base);
+      fillJump(rip, block, base);
       runTranslation(translation, base, count, limit);
       continue;
     }
@@ -173,7 +174,7 @@ function heatUp(block: u32, pageBase: u64): bool {
     flushBlocks();
     return true;
   }
-  if (!request(block, pageBase, false)) store<u32>(block, 0, BLOCK_HEAT);
+  if (!request(block, pageBase)) store<u32>(block, 0, BLOCK_HEAT);
   return false;
 }
 

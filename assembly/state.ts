@@ -8,7 +8,7 @@
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
-//   0x03400000  TLB
+//   0x03400000  TLB, and which of its entries were filled
 //   0x03c00000  records of translated regions
 //   0x04000000  guest RAM
 //
@@ -208,8 +208,6 @@ export const TRANSLATE_THRESHOLD: u32 = 0xb00;
 export const TRANSLATED_FUNCTIONS: u32 = 0xb04;
 /** u32, 1: translate in the midst of the run instead of when the host asks; for tests. */
 export const TRANSLATE_AT_ONCE: u32 = 0xb30;
-/** u32, runs of a block after which it is translated anew together with what it calls. Set by the host. */
-export const INLINE_THRESHOLD: u32 = 0xb34;
 /** u64, since the start. */
 export const STATISTIC_REGIONS: u32 = 0xb08;
 export const STATISTIC_TRANSLATED_BYTES: u32 = 0xb10;
@@ -222,7 +220,7 @@ export const STATISTIC_CHAINED: u32 = 0xb38;
 export const STATISTIC_LEAVES: u32 = 0xb40;
 /** The jump cache does not know what is at RIP. */
 export const LEAVE_MISS: u32 = 0;
-/** The next block may not run whole before INSTRUCTION_LIMIT. */
+/** A loop may not run once more before INSTRUCTION_LIMIT. */
 export const LEAVE_LIMIT: u32 = 1;
 /** An access to memory, or a handler, wants the run loop to look up: an interrupt, changed code, a breakpoint. */
 export const LEAVE_ATTENTION: u32 = 2;
@@ -235,6 +233,8 @@ export const LEAVES: u32 = 5;
 export const TLB_MASK: u32 = 0xb70;
 /** u64, times that the TLB changed its size. */
 export const STATISTIC_TLB_RESIZES: u32 = 0xb78;
+/** u64, times that the TLB forgot what is not global, or everything. */
+export const STATISTIC_TLB_FLUSHES: u32 = 0xb80;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */
@@ -260,6 +260,10 @@ export const TLB_ADDEND: u32 = 24;
 /** u32, physical page number, bits 29:0; bit 30: of a large page; bit 31: global. */
 export const TLB_PAGE: u32 = 28;
 
+/** u32 addresses of the entries filled since the last flush that are not global: up to half as many as a set has. */
+export const TLB_FILLED: u32 = 0x3800000;
+export const TLB_FILLED_END: u32 = 0x3810000;
+
 /** Hash of the regions that have code of a physical page: u32 each. */
 export const PAGE_REGIONS: u32 = 0x180000;
 export const PAGE_REGIONS_ENTRIES: u32 = 0x1000;
@@ -277,6 +281,8 @@ export const JUMP_BASE: u32 = 8;
 /** u32, index in the table; u32, the function's entry. */
 export const JUMP_FUNCTION: u32 = 16;
 export const JUMP_ENTRY: u32 = 20;
+/** u64, BLOCK_NEEDS. */
+export const JUMP_NEEDS: u32 = 24;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -6,6 +6,7 @@ import type { Emulator } from "../test/bench/emulators/emulator";
 import { hypertab } from "../test/bench/emulators/hypertab";
 import { qemu } from "../test/bench/emulators/qemu";
 import { v86 } from "../test/bench/emulators/v86";
+import { DISK_PHASES } from "../test/bench/disk-phases";
 import { BOOT, PHASES } from "../test/bench/phases";
 import { profile } from "../test/bench/profile";
 import { formatTable, tables } from "../test/bench/report";
@@ -17,13 +18,17 @@ import { parse, text, wholeNumber, type Arguments } from "./options";
 const DEFAULT_PEERS: readonly Emulator[] = [v86, qemu];
 const PEERS = [...DEFAULT_PEERS, v86Chromium, hypertabChromium];
 
+/** Those with a disk run only when they are named. */
+const ALL_PHASES = [...PHASES, ...DISK_PHASES];
+
 const help = `usage: hypertab bench [options]
 
 Boots the same guest in ours and in the peers, in turn, and takes each phase's time by the host's clock from what the
 guest writes to its console. Prints seconds (the median of the runs) and our time over each peer's.
 
   --guests NAMES     of ${BENCH_GUESTS.map(({ name }) => name).join(", ")} (default: el6), separated by commas
-  --phases LETTERS   of ${PHASES.map(({ id }) => id).join("")} (default: all); a, the boot, is always measured
+  --phases LETTERS   of ${ALL_PHASES.map(({ id }) => id).join("")} (default: ${PHASES.map(({ id }) => id).join("")}); a, the boot, is always
+                     measured, and i where another phase needs a disk
   --peers NAMES      of ${PEERS.map(({ name }) => name).join(", ")}, or none 
                      (default: ${DEFAULT_PEERS.map(({ name }) => name).join(", ")})
   --runs N           boots of each guest in each emulator, 1 to 100 (default 1)
@@ -36,7 +41,7 @@ guest writes to its console. Prints seconds (the median of the runs) and our tim
   --help             this text
 
 The phases:
-${PHASES.map(({ id, title }) => `  ${id}  ${title}`).join("\n")}
+${ALL_PHASES.map(({ id, title }) => `  ${id}  ${title}`).join("\n")}
 
 Exit code: 0 all runs came to their end, 1 some did not, 2 wrong use or a peer that is not here.
 `;
@@ -63,13 +68,14 @@ export async function benchCommand(argv: readonly string[], report: (line: strin
   if (extra !== undefined) throw new UsageError(`unexpected argument '${extra}'; see hypertab bench --help`);
 
   const letters = text(args, "phases") ?? PHASES.map(({ id }) => id).join("");
-  const phases = choose("phases", [...new Set([BOOT.id, ...letters.replaceAll(",", "")])], PHASES, ({ id }) => id);
+  const named = choose("phases", [...new Set([BOOT.id, ...letters.replaceAll(",", "")])], ALL_PHASES, ({ id }) => id);
+  const phases = named.some(({ disk }) => disk) ? [...named, DISK_PHASES[0]!] : named;
   const json = text(args, "json");
   const clock = text(args, "clock") ?? "wall";
   if (clock !== "wall" && clock !== "cpu") throw new UsageError(`--clock is '${clock}'; it must be wall or cpu`);
   const settings: BenchSettings = {
     guests: choose("guests", names(args, "guests") ?? ["el6"], BENCH_GUESTS, ({ name }) => name),
-    phases: PHASES.filter((phase) => phases.includes(phase)),
+    phases: ALL_PHASES.filter((phase) => phases.includes(phase)),
     emulators: chosenEmulators(args),
     runs: wholeNumber(args, "runs", { least: 1, most: 100, unit: "runs", otherwise: 1 }),
     clock,

@@ -1,6 +1,6 @@
-import type { Disk } from "../emulator/storage/disk";
 import type { DriveAttachment } from "../emulator/machine-types";
 import { openDiskFile } from "./disk/files";
+import { type DriveOption, placeDrives } from "./drive-place";
 
 /** Drives of a machine, with their images open. */
 export interface OpenDrives {
@@ -10,34 +10,23 @@ export interface OpenDrives {
 }
 
 /**
- * Opens the images that `run` is to have: the first disk is at IDE 0:0, from where a Generation 1 machine boots, and
- * the other disks and then the disc are at the SCSI controller. Throws UsageError for a file that cannot be used; then
- * none stays open.
+ * Opens the images that `run` is to have, each at its place. Throws UsageError for a file or place that cannot be used;
+ * then none stays open.
  */
-export async function openDrives(disks: readonly string[], iso: string | undefined): Promise<OpenDrives> {
+export async function openDrives(disks: readonly DriveOption[], iso: DriveOption | undefined): Promise<OpenDrives> {
+  const drives = [
+    ...disks.map((option) => ({ kind: "disk" as const, option })),
+    ...(iso ? [{ kind: "dvd" as const, option: iso }] : []),
+  ];
+  const locations = placeDrives(drives);
   const attachments: DriveAttachment[] = [];
-  const images: Disk[] = [];
   const close = async (): Promise<void> => {
-    for (const image of images) await image.close();
-  };
-  const open = async (path: string, options: Parameters<typeof openDiskFile>[1]): Promise<Disk> => {
-    const image = await openDiskFile(path, options);
-    images.push(image);
-    return image;
+    for (const { image } of attachments) await image?.close();
   };
   try {
-    let lun = 0;
-    for (const [index, path] of disks.entries()) {
-      const image = await open(path, {});
-      attachments.push({
-        location: index === 0 ? { controller: "ide", channel: 0, drive: 0 } : { controller: "scsi", lun: lun++ },
-        kind: "disk",
-        image,
-      });
-    }
-    if (iso !== undefined) {
-      const image = await open(iso, { readOnly: true, sectorSize: 2048 });
-      attachments.push({ location: { controller: "scsi", lun }, kind: "dvd", image });
+    for (const [index, { kind, option }] of drives.entries()) {
+      const image = await openDiskFile(option.path, kind === "dvd" ? { readOnly: true, sectorSize: 2048 } : {});
+      attachments.push({ location: locations[index]!, kind, image });
     }
   } catch (error) {
     await close();

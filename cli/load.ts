@@ -2,10 +2,15 @@ import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { UsageError } from "./errors";
 
 /** dist/ lies beside build/. */
 const coreFile = join(dirname(fileURLToPath(import.meta.url)), "../build/core.wasm");
+
+// Translated code says which of its branches are rare (WebAssembly branch hinting proposal). Chromium heeds that by
+// itself; Node 20's V8 has it behind this flag. One that does not know the flag says nothing.
+setFlagsFromString("--experimental-wasm-branch-hinting");
 
 /** Compiles the CPU core that `npm run build:core` made. */
 export async function loadCore(): Promise<WebAssembly.Module> {

@@ -1,4 +1,5 @@
 import type { TimeMode } from "../emulator/machine-types";
+import { type DriveOption, parseDrive } from "./drive-place";
 import { UsageError } from "./errors";
 import { parse, seconds, text, texts, wholeNumber } from "./options";
 
@@ -14,9 +15,9 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   readonly interpret: boolean;
   readonly stats: boolean;
-  /** Files, in order. */
-  readonly disks: readonly string[];
-  readonly iso?: string;
+  /** In order. */
+  readonly disks: readonly DriveOption[];
+  readonly iso?: DriveOption;
 }
 
 export const runHelp = `usage: hypertab run (--kernel FILE [--initrd FILE] | --guest NAME) [options]
@@ -28,8 +29,11 @@ Boots a machine. Its serial console is on stdin and stdout.
   --append STRING    kernel command line; with --guest, added to the guest's own
   --guest NAME       a guest that 'hypertab guest list' names; got first when it is not there yet
   --memory MIB       RAM, 16 to 2048 (default 256)
-  --disk FILE        a disk: VHDX or raw image, read and written; the first one is at IDE, others (the option again) at SCSI
-  --iso FILE         a DVD drive with this image in it
+  --disk FILE[,PLACE]
+                     a disk: VHDX or raw image, read and written; may be given again. PLACE is ide or scsi, or exactly
+                     ide0:0 to ide1:1 or scsi0 to scsi63; of those without, the first is at ide0:0
+  --iso FILE[,PLACE] a DVD drive with this image in it; without PLACE at scsi. At ide, guests find it by their
+                     drivers for IDE only
   --cpus N           processors; only 1 so far
   --time MODE        real: the guest's clock follows the host's (default)
                      virtual: time advances with instructions, each run is identical
@@ -70,6 +74,7 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
   if (cpus !== "1") throw new UsageError(`--cpus is '${cpus}'; a machine has 1 processor so far`);
   const time = text(args, "time") ?? "real";
   if (time !== "real" && time !== "virtual") throw new UsageError(`--time is '${time}'; it must be real or virtual`);
+  const iso = text(args, "iso");
   return {
     source: parseSource(text(args, "kernel"), text(args, "initrd"), text(args, "guest"), text(args, "append") ?? ""),
     memoryMiB: wholeNumber(args, "memory", { least: 16, most: 2048, unit: "MiB", otherwise: 256 }),
@@ -77,8 +82,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     timeoutSeconds: seconds(args, "timeout"),
     interpret: args.values["interpret"] === true,
     stats: args.values["stats"] === true,
-    disks: texts(args, "disk"),
-    iso: text(args, "iso"),
+    disks: texts(args, "disk").map((value) => parseDrive("disk", value)),
+    iso: iso === undefined ? undefined : parseDrive("iso", iso),
   };
 }
 

@@ -7,6 +7,7 @@ import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
 import { TimeSync } from "./devices/ic/time-sync";
+import { IdeController } from "./devices/ide/controller";
 import { StorageDevices } from "./devices/storvsp/storage-devices";
 import { Hypervisor } from "./hyperv/hypervisor";
 import type { Log } from "./log";
@@ -41,6 +42,7 @@ export class Board {
   readonly vmbus: Vmbus;
   readonly shutdown: Shutdown;
   readonly storage: StorageDevices;
+  private readonly ide: IdeController;
 
   constructor(
     core: WebAssembly.Module,
@@ -108,10 +110,18 @@ export class Board {
     this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange(this.timers));
+    this.ide = new IdeController({
+      ports,
+      pci: chipset.pci,
+      memory,
+      work: this.hostWork,
+      irqLine: (irq) => chipset.irqLine(irq),
+    });
     this.storage = new StorageDevices({
       vmbus: this.vmbus,
       work: this.hostWork,
       log,
+      ide: this.ide,
       onEjected: (location, image) => events.onDiscEjected(location, image),
     });
   }
@@ -121,6 +131,7 @@ export class Board {
     this.vmbus.reset();
     this.hypervisor.reset();
     this.chipset.reset();
+    this.ide.reset();
     this.processor.reset();
   }
 

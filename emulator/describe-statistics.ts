@@ -28,7 +28,11 @@ export function describeStatistics(statistics: MachineStatistics): StatisticLine
     ["blocks decoded", `${whole(statistics.blocksDecoded)}, emptied ${whole(statistics.blockFlushes)} times`],
     ["writes to code", whole(statistics.codeWrites)],
     ["left to handlers", describeHandlers(statistics)],
-    ["TLB fills", whole(statistics.tlbFills)],
+    [
+      "TLB fills",
+      `${whole(statistics.tlbFills)}, ${whole(statistics.tlbFlushes)} flushes, ` +
+        `${whole(statistics.tlbResizes)} changes of size, ${whole(statistics.tlbEntries)} entries a set`,
+    ],
     ["exceptions", whole(statistics.exceptions)],
     ["interrupts", whole(statistics.interrupts)],
     [

@@ -13,13 +13,17 @@ export type DriveLocation =
 
 export interface DriveAttachment {
   readonly location: DriveLocation;
-  /** DVD drives are at the SCSI controller. */
   readonly kind: "disk" | "dvd";
   /**
    * What is in the drive; a disk always has it. Whoever opened the image closes it, after the machine has stopped or
    * the drive was detached.
    */
   readonly image?: Disk;
+  /**
+   * A disk at the SCSI controller then knows PERSISTENT RESERVE, which Hyper-V's disks do only when they were attached
+   * with support for it. Keys last as long as the drive is attached.
+   */
+  readonly persistentReservations?: boolean;
 }
 
 /** A Linux bzImage or a multiboot 1 ELF image, told apart by its content. */
@@ -112,6 +116,12 @@ export interface MachineStatistics {
   readonly interrupts: number;
   /** Page walks, since the last reset. */
   readonly tlbFills: number;
+  /** Times that the TLB forgot what is not global, or everything. */
+  readonly tlbFlushes: number;
+  /** Times that the TLB changed its size. */
+  readonly tlbResizes: number;
+  /** Entries that each of the TLB's sets has now. */
+  readonly tlbEntries: number;
   /** Opcodes that translated code left to the interpreter's handlers, the most frequent first. */
   readonly handlers: readonly HandlerCount[];
   /** Why the core came back to the host. */

@@ -41,6 +41,8 @@ export const BLOCK_HEAT: u32 = 24;
 export const BLOCK_TRANSLATION: u32 = 28;
 /** i32, bytes from the base of the translation's region to this block's page. */
 export const BLOCK_DELTA: u32 = 32;
+/** u32, instructions that must be left to run before the limit, for the translation to be entered here. */
+export const BLOCK_NEEDS: u32 = 36;
 export const BLOCK_HEADER: u32 = 48;
 
 const MAX_OPS: u32 = 64;

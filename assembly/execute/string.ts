@@ -8,6 +8,7 @@
 import { BYTE, JUMPS, define, defineWidths } from "../decode/tables";
 import { OPF_F2, OPF_F3, nextRip, opFlags, thisRip } from "../decode/instruction";
 import { read, write } from "../memory/access";
+import { USER_CHECKED_SET, translateForRead, translateForWrite } from "../memory/slow";
 import { tlbEntry } from "../memory/tlb";
 import {
   CODE_MODE,
@@ -81,12 +82,21 @@ const PART: u32 = 4096;
   return elements;
 }
 
-/** Pointer into linear memory for plain RAM at a linear address, or 0. `tag` is TLB_READ_TAG or TLB_WRITE_TAG. */
+/**
+ * Pointer into linear memory for plain RAM at a linear address, or 0; fills the TLB, and faults as an access would.
+ * It stays good though the other operand's page may take the same entry: pages that far apart would else be filled
+ * anew for each element.
+ */
 // @ts-ignore: decorator
 @inline function plain(linear: u64, isWrite: bool): u32 {
-  const entry = tlbEntry(load<u32>(TLB_SET), linear);
+  const set = load<u32>(TLB_SET);
+  const entry = tlbEntry(set, linear);
   const tag = isWrite ? load<u64>(entry, TLB_WRITE_TAG) : load<u64>(entry, TLB_READ_TAG);
-  return tag == (linear & ~0xfff) ? <u32>linear + load<u32>(entry, TLB_ADDEND) : 0;
+  if (tag == (linear & ~0xfff)) return <u32>linear + load<u32>(entry, TLB_ADDEND);
+  // The entry is this page's and withholds the tag (decoded code, or not dirty yet), or alignment comes before any other
+  // fault: an element's own access sees to that.
+  if (load<u64>(entry, TLB_READ_TAG) == (linear & ~0xfff) || set == USER_CHECKED_SET) return 0;
+  return isWrite ? translateForWrite(linear, 1) : translateForRead(linear, 1);
 }
 
 /** Ends an execution: on to the next instruction, or this one again. */
@@ -130,9 +140,9 @@ function movsRepeated<T>(segment: u32, size: u32, again: u64, next: u64): void {
     const to = address<T>(ES, target, true);
     let elements = min(part, run<T>(segment, source, from, size, backward, FLAT_READ));
     elements = min(elements, run<T>(ES, target, to, size, backward, FLAT_WRITE));
-    const fromPointer = plain(from, false);
-    const toPointer = plain(to, true);
-    if (elements > 1 && fromPointer != 0 && toPointer != 0) {
+    const fromPointer = elements > 1 ? plain(from, false) : 0;
+    const toPointer = fromPointer != 0 ? plain(to, true) : 0;
+    if (toPointer != 0) {
       const bytes = <u32>elements * sizeof<T>();
       moveRun<T>(fromPointer, toPointer, bytes, backward);
       const step: u64 = backward ? 0 - <u64>bytes : bytes;
@@ -194,8 +204,8 @@ function stosRepeated<T>(size: u32, again: u64, next: u64): void {
     const target = pointer(RDI, size);
     const to = address<T>(ES, target, true);
     let elements = min(part, run<T>(ES, target, to, size, backward, FLAT_WRITE));
-    const toPointer = plain(to, true);
-    if (elements > 1 && toPointer != 0) {
+    const toPointer = elements > 1 ? plain(to, true) : 0;
+    if (toPointer != 0) {
       const bytes = <u32>elements * sizeof<T>();
       fillRun<T>(backward ? toPointer - (bytes - sizeof<T>()) : toPointer, bytes);
       setPointer(RDI, backward ? target - bytes : target + bytes, size);

@@ -125,14 +125,23 @@ export function probeWriteSlow(address: u64, size: u32, set: u32): void {
   }
 }
 
+/** A pointer into linear memory for a read within one page of plain memory, or 0 if the read needs the slow path. */
+export function translateForRead(address: u64, size: u32): u32 {
+  return translateTo(address, size, ACCESS_READ, TLB_READ_TAG);
+}
+
 /** A pointer into linear memory for a write within one page of plain RAM, or 0 if the write needs the slow path. */
 export function translateForWrite(address: u64, size: u32): u32 {
+  return translateTo(address, size, ACCESS_WRITE, TLB_WRITE_TAG);
+}
+
+function translateTo(address: u64, size: u32, access: u32, tag: u32): u32 {
   if (load<u32>(LONG_MODE) == 0) address &= 0xffffffff;
   const set = load<u32>(TLB_SET);
   if (firstPart(address, size) != size) return 0;
-  physical(address, ACCESS_WRITE, set);
+  physical(address, access, set);
   const entry = tlbEntry(set, address);
-  if (load<u64>(entry, TLB_WRITE_TAG) != (address & PAGE_MASK)) return 0;
+  if (load<u64>(entry + tag) != (address & PAGE_MASK)) return 0;
   return <u32>address + load<u32>(entry, TLB_ADDEND);
 }
 

@@ -3,6 +3,7 @@
 // a data breakpoint, decoded code for writes) simply has no tag.
 
 import {
+  STATISTIC_TLB_FLUSHES,
   STATISTIC_TLB_RESIZES,
   TLB,
   TLB_ADDEND,
@@ -10,6 +11,7 @@ import {
   TLB_ENTRIES_MIN,
   TLB_ENTRY_SIZE,
   TLB_EXECUTE_TAG,
+  TLB_FILLED,
   TLB_MASK,
   TLB_PAGE,
   TLB_READ_TAG,
@@ -31,10 +33,11 @@ const largeRegions = memory.data(4096);
 /** A 1 GiB page was filled since the last full flush. */
 let giantFilled: bool = false;
 
-/** Entries filled since the last flush that are not global; past this many a flush clears everything. */
-const FILLED_MAX: u32 = 2048;
-const filled = memory.data(2048 * 4);
+/** Entries in TLB_FILLED; past `filledMax` they are not noted any more, and a flush looks at every entry. */
 let filledCount: u32 = 0;
+let filledMax: u32 = TLB_ENTRIES_MIN / 2;
+/** Bit n: set n may hold an entry. What looks at every entry passes over the others. */
+let filledSets: u32 = 0;
 
 // What happened since the size was last thought about.
 let fills: u32 = 0;
@@ -51,6 +54,8 @@ const FLUSHES_TO_SHRINK: u32 = 64;
 /** The last set is never filled. */
 const FILLED_SETS: u32 = TLB_SETS - 1;
 
+// @ts-ignore: decorator
+@inline function isFilled(set: u32): bool { return ((filledSets >> set) & 1) != 0; }
 // @ts-ignore: decorator
 @inline function setStart(set: u32): u32 { return TLB + set * TLB_SET_SIZE; }
 // @ts-ignore: decorator
@@ -71,10 +76,13 @@ export function tlbResize(): void {
   }
 }
 
+/** Entries beyond the size are never looked at; a larger size begins by clearing them. */
 function setSize(entries: u32): void {
   store<u32>(TLB_MASK, (entries - 1) << 5);
   store<u64>(STATISTIC_TLB_RESIZES, load<u64>(STATISTIC_TLB_RESIZES) + 1);
-  tlbFlushAll();
+  filledMax = entries / 2;
+  filledSets = (1 << FILLED_SETS) - 1;
+  forgetAll();
 }
 
 /** Empties every set, the one that is never filled too; once, before anything else. */
@@ -92,12 +100,26 @@ export function tlbInitialize(): void {
   store<u32>(entry, 0, TLB_PAGE);
 }
 
+// @ts-ignore: decorator
+@inline function countFlush(): void {
+  flushes++;
+  store<u64>(STATISTIC_TLB_FLUSHES, load<u64>(STATISTIC_TLB_FLUSHES) + 1);
+}
+
 /** Forgets everything, global entries too. */
 export function tlbFlushAll(): void {
+  countFlush();
+  forgetAll();
+}
+
+function forgetAll(): void {
   flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) {
-    for (let entry = setStart(s); entry < setEnd(s); entry += TLB_ENTRY_SIZE) clear(entry);
+    if (!isFilled(s)) continue;
+    const end = setEnd(s);
+    for (let entry = setStart(s); entry < end; entry += TLB_ENTRY_SIZE) clear(entry);
   }
+  filledSets = 0;
   memory.fill(largeRegions, 0, LARGE_REGIONS);
   giantFilled = false;
   filledCount = 0;
@@ -106,16 +128,18 @@ export function tlbFlushAll(): void {
 /** Forgets what is not global, as a load of CR3 does. */
 export function tlbFlush(): void {
   flushJumps();
-  flushes++;
-  if (filledCount > FILLED_MAX) {
+  countFlush();
+  if (filledCount > filledMax) {
     for (let s: u32 = 0; s < FILLED_SETS; s++) {
-      for (let entry = setStart(s); entry < setEnd(s); entry += TLB_ENTRY_SIZE) {
+      if (!isFilled(s)) continue;
+      const end = setEnd(s);
+      for (let entry = setStart(s); entry < end; entry += TLB_ENTRY_SIZE) {
         if ((load<u32>(entry, TLB_PAGE) & TLB_GLOBAL) == 0) clear(entry);
       }
     }
   } else {
     for (let i: u32 = 0; i < filledCount; i++) {
-      const entry = load<u32>(filled + (i << 2));
+      const entry = load<u32>(TLB_FILLED + (i << 2));
       if ((load<u32>(entry, TLB_PAGE) & TLB_GLOBAL) == 0) clear(entry);
     }
   }
@@ -131,7 +155,7 @@ export function tlbInvalidate(address: u64): void {
   flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) clear(tlbEntry(setStart(s), address));
   if (load<u8>(largeRegions + largeRegion(address)) == 0) return;
-  for (let s: u32 = 0; s < FILLED_SETS; s++) invalidateLarge(s, address);
+  for (let s: u32 = 0; s < FILLED_SETS; s++) if (isFilled(s)) invalidateLarge(s, address);
 }
 
 function invalidateLarge(set: u32, address: u64): void {
@@ -165,6 +189,7 @@ export function tlbNoteLarge(address: u64, shift: u32): void {
 /** Takes the write tag from every entry that maps a physical page (it has come to hold decoded code). */
 export function tlbProtectPage(page: u32): void {
   for (let s: u32 = 0; s < FILLED_SETS; s++) {
+    if (!isFilled(s)) continue;
     const end = setEnd(s);
     for (let entry = setStart(s); entry < end; entry += TLB_ENTRY_SIZE) {
       if ((load<u32>(entry, TLB_PAGE) & PAGE_NUMBER) == page) store<u64>(entry, TLB_INVALID, TLB_WRITE_TAG);
@@ -180,8 +205,9 @@ export function tlbFill(entry: u32, read: u64, write: u64, execute: u64, addend:
   store<u32>(entry, addend, TLB_ADDEND);
   store<u32>(entry, page, TLB_PAGE);
   fills++;
+  filledSets |= 1 << ((entry - TLB) / TLB_SET_SIZE);
   if ((page & TLB_GLOBAL) == 0) {
-    if (filledCount < FILLED_MAX) store<u32>(filled + (filledCount << 2), entry);
-    filledCount = min(filledCount + 1, FILLED_MAX + 1);
+    if (filledCount < filledMax) store<u32>(TLB_FILLED + (filledCount << 2), entry);
+    filledCount = min(filledCount + 1, filledMax + 1);
   }
 }

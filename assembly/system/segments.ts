@@ -6,6 +6,7 @@ import {
   CPL,
   CS,
   EFLAGS,
+  FS,
   FLAT_READ,
   FLAT_WRITE,
   GS,
@@ -83,6 +84,7 @@ export function loadSegment(segment: u32, selector: u32): void {
 
 /** Translated 32-bit code takes DS and ES for flat: if one is no more, the run loop must look at them again. */
 function leaveUnlessFlat(segment: u32): void {
+  if (segment >= FS || load<u32>(CODE_MODE) == MODE_64) return;
   const state = segmentState(segment);
   const flat = load<u32>(state, SEGMENT_FLAT) == (FLAT_READ | FLAT_WRITE) && load<u64>(state, SEGMENT_BASE) == 0;
   if (!flat) store<u32>(BLOCK_LIMIT, 0);

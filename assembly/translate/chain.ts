@@ -15,6 +15,7 @@ import {
   JUMP_ENTRY_SIZE,
   JUMP_FUNCTION,
   JUMP_KEY,
+  JUMP_NEEDS,
   JUMP_TAG,
   RIP,
   STATISTIC_CHAINED,
@@ -29,6 +30,7 @@ import {
   I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
+  I64_GE_U,
   I64_LOAD,
   I64_SHR_U,
   I64_STORE,
@@ -72,6 +74,11 @@ export function emitChain(): u32 {
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
   byte(I64_EQ);
+  localGet(LOCAL_LEFT);
+  localGet(LOCAL_CACHE_ENTRY);
+  access(I64_LOAD, JUMP_CACHE + JUMP_NEEDS);
+  byte(I64_GE_U);
+  byte(I32_AND);
   hintedIf(true);
   i32Const(0);
   i32Const(0);

@@ -10,7 +10,7 @@ import {
   LOCAL_FLAG_RESULT,
   flagKind,
 } from "./context";
-import { readFlags, signExtend } from "./flags";
+import { gatherFlags, readFlags, signExtend } from "./flags";
 import { FUNCTION_CONDITION } from "./module";
 import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
@@ -59,6 +59,7 @@ const LESS: u32 = 6;
 /** Pushes 0 or 1 (i32): a condition code, 0..15. */
 export function pushCondition(code: u32): void {
   const condition = code >> 1;
+  gatherFlags();
   if (flagKind == KIND_UNKNOWN) pushOfUnknown(condition);
   else if (flagKind == KIND_RAW) pushOfRaw(condition);
   else pushOfKind(condition, flagKind & ~3, flagKind & 3);

@@ -1,7 +1,7 @@
 // What the emitters share while one region is translated: the locals of its function, the place in it, and the ways
-// out. All registers of the guest that the region uses are read from locals. What changes registers or flags writes them
-// to memory at once too, so that no way out, and no fault, has anything to put there; WebAssembly's compilers make the
-// better code for it, since a value lives only as long as the region itself reads it.
+// out. Registers and flags live in memory: a block reads a register once, then has it in a local, and what changes one
+// writes it to memory at once, so that no way in has anything to fetch and no way out, and no fault, anything to put
+// back. WebAssembly's compilers make the better code for it: no value lives longer than its block.
 
 import {
   CODE_BASE,
@@ -17,6 +17,7 @@ import {
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
+import { forgetDeferred, writeDeferred } from "./flags";
 import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, hintedIf } from "./module";
 import {
   BR,
@@ -38,6 +39,7 @@ import {
   i64Const,
   localGet,
   localSet,
+  localTee,
   unsigned,
 } from "./wasm";
 
@@ -59,22 +61,32 @@ export const LOCAL_RESULT: u32 = 24;
 export const LOCAL_ADDRESS: u32 = 25;
 /** RIP on the way out; on the way to a handler CODE_BASE. */
 export const LOCAL_RIP: u32 = 26;
-export const LOCALS_I64: u32 = 24;
+/** Result of a rotate whose flags are deferred (flags.ts). */
+export const LOCAL_ROTATED: u32 = 27;
+export const LOCALS_I64: u32 = 25;
 /** Kind of the pending flags (translate/support.ts), where it is looked at at run time. */
-export const LOCAL_FLAG_KIND: u32 = 27;
-export const LOCAL_TLB: u32 = 28;
-export const LOCAL_ENTRY: u32 = 29;
+export const LOCAL_FLAG_KIND: u32 = 28;
+export const LOCAL_TLB: u32 = 29;
+export const LOCAL_ENTRY: u32 = 30;
 /** Where a read-modify-write writes. */
-export const LOCAL_POINTER: u32 = 30;
+export const LOCAL_POINTER: u32 = 31;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
-export const LOCAL_STOP: u32 = 31;
-export const LOCAL_TLB_MASK: u32 = 32;
+export const LOCAL_STOP: u32 = 32;
+export const LOCAL_TLB_MASK: u32 = 33;
 export const LOCALS_I32: u32 = 6;
+/** Results of the instruction as numbers. */
+export const LOCAL_F64: u32 = 34;
+export const LOCAL_F32: u32 = 35;
 
-/** Registers that the region reads or writes: bit n for register n. */
-export let usedRegisters: u32 = 0;
+/** Registers whose locals hold what memory holds: bit n for register n. */
+let validRegisters: u32 = 0;
 
-export const ALL_REGISTERS: u32 = 0xffff;
+/** After code that may not have run: only these, of a set, are surely in their locals still. */
+export function keepRegisters(set: u32): void { validRegisters &= set; }
+/** What keepRegisters() takes at the end of code that is about to begin. */
+export function registersInLocals(): u32 { return validRegisters; }
+/** A handler may have written registers of a set. */
+export function forgetRegisters(set: u32): void { validRegisters &= ~set; }
 
 /** True in 64-bit mode, false in flat 32-bit mode. */
 export let is64: bool = false;
@@ -98,19 +110,23 @@ export function setStructureDepth(labels: u32): void { structureDepth = labels; 
 export function enterLabel(): void { depth++; }
 export function leaveLabel(): void { depth--; }
 
-export function beginRegion(mode64: bool, firstPass: bool): void {
-  is64 = mode64;
-  if (firstPass) {
-    usedRegisters = 0;
-  }
-}
+/** True if code before this place, on every way to it, has found SSE enabled: what could disable it leaves the region. */
+export let sseIsEnabled: bool = false;
+export function noteSseEnabled(): void { sseIsEnabled = true; }
 
-export function beginBlock(ops: u32, count: u32, delta: i64): void {
+export function beginRegion(mode64: bool): void { is64 = mode64; }
+
+/** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
+export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
   depth = 0;
+  if (continues) return;
   flagKind = KIND_UNKNOWN;
+  validRegisters = 0;
+  sseIsEnabled = false;
+  forgetDeferred();
 }
 
 export function beginInstruction(op: u32, index: u32): void {
@@ -120,13 +136,19 @@ export function beginInstruction(op: u32, index: u32): void {
 
 /** Pushes register n, all 64 bits. */
 export function getRegister(n: u32): void {
-  usedRegisters |= 1 << n;
-  localGet(LOCAL_REGISTER + n);
+  if ((validRegisters & (1 << n)) != 0) {
+    localGet(LOCAL_REGISTER + n);
+    return;
+  }
+  validRegisters |= 1 << n;
+  i32Const(0);
+  access(I64_LOAD, REGS + (n << 3));
+  localTee(LOCAL_REGISTER + n);
 }
 
 /** Pops into register n, all 64 bits. Memory has it at once: ways out need nothing of the registers then. */
 export function setRegister(n: u32): void {
-  usedRegisters |= 1 << n;
+  validRegisters |= 1 << n;
   localSet(LOCAL_REGISTER + n);
   i32Const(0);
   localGet(LOCAL_REGISTER + n);
@@ -155,19 +177,8 @@ export function pushPlace(): void {
   }
 }
 
-/** Takes registers of a set (bit n: register n), as far as the region uses them, from memory. */
-export function loadRegisters(set: u32): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((usedRegisters & set & (1 << n)) == 0) continue;
-    i32Const(0);
-    access(I64_LOAD, REGS + (n << 3));
-    localSet(LOCAL_REGISTER + n);
-  }
-}
-
 /** At the region's entry. */
 export function prologue(): void {
-  loadRegisters(ALL_REGISTERS);
   loadTlbSet();
   i32Const(0);
   access(I32_LOAD, TLB_MASK);
@@ -217,7 +228,7 @@ export function epilogue(): void {
   unsigned(FUNCTION_CHAIN);
 }
 
-function loadTlbSet(): void {
+export function loadTlbSet(): void {
   i32Const(0);
   access(I32_LOAD, TLB_SET);
   localSet(LOCAL_TLB);
@@ -225,7 +236,7 @@ function loadTlbSet(): void {
 
 /** After a handler that may have changed anything. STAC and CLAC are among those that change the TLB set. */
 export function fromMemory(): void {
-  loadRegisters(ALL_REGISTERS);
+  validRegisters = 0;
   loadTlbSet();
   flagKind = KIND_UNKNOWN;
 }
@@ -238,6 +249,7 @@ export function branchToExit(): void {
 
 /** Leaves the running instruction, of which nothing is done yet, to its handler. */
 export function leaveToHandler(): void {
+  writeDeferred();
   i32Const((currentOp << 2) | currentIndex);
   localSet(LOCAL_STOP);
   localGet(LOCAL_BASE);

@@ -1,13 +1,12 @@
-// Stack and control flow in translated code. A jump to a block of the same region stays in its function; any other
+// Control flow in translated code. A jump to a block of the same region stays in its function; any other
 // leaves it with RIP set, for the run loop to find the next one.
 
 import { OPF_ADDRESS_16, OPF_ADDRESS_32, OP_CODE, immediate, modrmReg, opFlags } from "../decode/instruction";
-import { RBP, RCX, RSP, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
+import { RCX, TLB_EXECUTE_TAG, TLB_PAGE } from "../state";
 import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
   LOCAL_ADDRESS,
-  LOCAL_B,
   LOCAL_BASE,
   LOCAL_ENTRY,
   LOCAL_RIP,
@@ -23,20 +22,10 @@ import {
   pushRip,
 } from "./context";
 import { sizeOf } from "./integer";
-import {
-  canRm,
-  mask,
-  popReg,
-  popRegister,
-  pushReg,
-  pushRegister,
-  pushRm,
-  pushTlbEntry,
-  readMemory,
-  writeMemory,
-} from "./operands";
+import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
-import { blockAt, blockPageDelta, blockPhysicalPage, returnPoint, returnPoints } from "./region";
+import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
+import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { branchTo } from "./structure";
 import {
   END,
@@ -66,83 +55,6 @@ import {
   localSet,
   localTee,
 } from "./wasm";
-
-/** log2 of the bytes that stack instructions move in this mode. */
-function stackSize(): u32 { return is64 ? 3 : 2; }
-
-/** Pushes LOCAL_A on the guest's stack; RSP changes after the write. */
-function pushA(): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  i64Const(1 << size);
-  byte(I64_SUB);
-  mask(size);
-  localSet(LOCAL_ADDRESS);
-  writeMemory(size, LOCAL_A);
-  localGet(LOCAL_ADDRESS);
-  popRegister(RSP, size);
-}
-
-/** Reads the top of the guest's stack into LOCAL_A. */
-function readTop(): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  localSet(LOCAL_ADDRESS);
-  readMemory(size);
-  localSet(LOCAL_A);
-}
-
-function moveStack(bytes: i64): void {
-  const size = stackSize();
-  pushRegister(RSP, size);
-  i64Const(bytes);
-  byte(I64_ADD);
-  mask(size);
-  popRegister(RSP, size);
-}
-
-/** 50..57, 68, 6A, FF /6. */
-export function emitPush(op: u32): bool {
-  const code: u32 = load<u16>(op, OP_CODE);
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  if (code == 0xff) {
-    if (!canRm(op, false)) return false;
-    pushRm(op, size);
-  } else if (code < 0x58) pushReg(op, size);
-  else i64Const(size == 3 ? immediate(op) : immediate(op) & 0xffffffff);
-  localSet(LOCAL_A);
-  pushA();
-  return true;
-}
-
-/** 58..5F. */
-export function emitPop(op: u32): bool {
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  readTop();
-  moveStack(1 << size);
-  localGet(LOCAL_A);
-  popReg(op, size);
-  return true;
-}
-
-/** C9. */
-export function emitLeave(op: u32): bool {
-  const size = sizeOf(op);
-  if (size != stackSize()) return false;
-  pushRegister(RBP, size);
-  localTee(LOCAL_ADDRESS);
-  localSet(LOCAL_B);
-  readMemory(size);
-  popRegister(RBP, size);
-  localGet(LOCAL_B);
-  i64Const(1 << size);
-  byte(I64_ADD);
-  mask(size);
-  popRegister(RSP, size);
-  return true;
-}
 
 /** Offset from the region's base of a direct branch's target. */
 // @ts-ignore: decorator
@@ -312,25 +224,8 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  returnToCallers();
   branchToExit();
   return true;
-}
-
-/** Where a return finds itself after a call of this region, it goes on there. */
-function returnToCallers(): void {
-  for (let i: u32 = 0; i < returnPoints(); i++) {
-    const offset = returnPoint(i);
-    localGet(LOCAL_RIP);
-    pushRip(offset);
-    byte(I64_EQ);
-    byte(IF);
-    byte(TYPE_VOID);
-    enterLabel();
-    goTo(offset);
-    leaveLabel();
-    byte(END);
-  }
 }
 
 /** FF /2 and /4. */

@@ -2,7 +2,7 @@
 
 import { OP_CODE, isRegister, regAddress, rmAddress } from "../decode/instruction";
 import { RAX } from "../state";
-import { LOCAL_A, LOCAL_B, LOCAL_RESULT } from "./context";
+import { LOCAL_A, LOCAL_B, LOCAL_RESULT, keepRegisters, registersInLocals } from "./context";
 import { setFlags } from "./flags";
 import { sizeOf } from "./integer";
 import { flagsAreDead } from "./liveness";
@@ -114,16 +114,19 @@ export function emitCompareExchange(op: u32): bool {
   localGet(LOCAL_A);
   localGet(LOCAL_B);
   byte(I64_NE);
+  const inLocals = registersInLocals();
   byte(IF);
   byte(TYPE_VOID);
   localGet(LOCAL_B);
   popRegister(RAX, size);
   if (isRegister(op)) {
+    keepRegisters(inLocals);
     byte(ELSE);
     pushReg(op, size);
     popRegister(rmAddress(op), size);
   }
   byte(END);
+  keepRegisters(inLocals);
   if (dead) return true;
   localGet(LOCAL_A);
   localGet(LOCAL_B);

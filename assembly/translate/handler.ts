@@ -1,8 +1,8 @@
 // An instruction that translated code leaves to the interpreter's handler: memory has all state, the handler runs as it
 // would in the run loop, and the registers come back; of a handler about which more is known, only those it writes.
 
-import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP, ZERO_REG } from "../state";
-import { OP_EA, OP_EA_JUMPS, OP_INDEX, isRegister, rmAddress } from "../decode/instruction";
+import { BLOCK_LIMIT, LEAVE_ATTENTION, REGS, RIP } from "../state";
+import { OP_EA, OP_EA_JUMPS } from "../decode/instruction";
 import {
   KIND_UNKNOWN,
   LOCAL_RIP,
@@ -10,16 +10,16 @@ import {
   branchToExit,
   currentIndex,
   enterLabel,
+  forgetRegisters,
   fromMemory,
   leaveLabel,
-  loadRegisters,
   nextOffset,
   pushPlace,
   setFlagKind,
   stopAt,
   stopIfModeChanged,
 } from "./context";
-import { settle } from "./flags";
+import { flushFlags, forgetPending, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -38,7 +38,6 @@ export function emitHandler(op: u32): void {
   settle();
   pushPlace();
   call(FUNCTION_HANDLER);
-  fromMemory();
   if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) {
     i32Const(0);
     access(I64_LOAD, RIP);
@@ -47,6 +46,7 @@ export function emitHandler(op: u32): void {
     branchToExit();
     return;
   }
+  fromMemory();
   leaveIfAsked(op);
 }
 
@@ -56,22 +56,29 @@ export const LIGHT_READS_FLAGS: u32 = 1;
 /** It sets them all, after the last thing that can fault. */
 export const LIGHT_SETS_FLAGS: u32 = 2;
 
+/** Calls the handler of `op`. Where it only sets flags they may be pending meanwhile: if it faults they stay so. */
+export function callHandler(flags: u32): void {
+  if ((flags & LIGHT_READS_FLAGS) != 0) settle();
+  else flushFlags();
+  pushPlace();
+  call(FUNCTION_HANDLER);
+  if ((flags & LIGHT_SETS_FLAGS) == 0) return;
+  if ((flags & LIGHT_READS_FLAGS) == 0) forgetPending();
+  setFlagKind(KIND_UNKNOWN);
+}
+
 /**
  * Calls the handler of `op`, which writes no general registers but those of a set (bit n: register n). It must go on to
  * the next instruction, and leave mode, privilege and paging as they are.
  */
 export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
-  // Raw ones that it sets would be taken for those that were pending.
-  if (flags != LIGHT_KEEPS_FLAGS) settle();
-  pushPlace();
-  call(FUNCTION_HANDLER);
-  loadRegisters(writes);
-  if ((flags & LIGHT_SETS_FLAGS) != 0) setFlagKind(KIND_UNKNOWN);
+  callHandler(flags);
+  forgetRegisters(writes);
   leaveIfAsked(op);
 }
 
 /** The set of one register, by its state address; byte registers are part of theirs. */
-export function registerSet(address: u32): u32 { return address == ZERO_REG ? 0 : 1 << ((address - REGS) >> 3); }
+export function registerSet(address: u32): u32 { return 1 << ((address - REGS) >> 3); }
 
 /** Out of the region, if the handler asked the run loop to look up. */
 function leaveIfAsked(op: u32): void {

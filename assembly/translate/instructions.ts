@@ -1,20 +1,11 @@
 // Which emitter translates which instruction.
 
-import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_WIDTH, modrmReg, regAddress } from "../decode/instruction";
-import { RAX } from "../state";
+import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_WIDTH, modrm, modrmReg, regAddress } from "../decode/instruction";
+import { FS, GS, RAX } from "../state";
 import { emitBitScan, emitBitTest, emitPopulationCount } from "./bits";
-import {
-  emitCall,
-  emitIndirect,
-  emitJump,
-  emitJumpIf,
-  emitLeave,
-  emitLoop,
-  emitPop,
-  emitPush,
-  emitReturn,
-} from "./control";
+import { emitCall, emitIndirect, emitJump, emitJumpIf, emitLoop, emitReturn } from "./control";
 import { emitByteSwap, emitCompareExchange, emitExchange, emitExchangeAdd } from "./exchange";
+import { flushFlags } from "./flags";
 import { emitHandler } from "./handler";
 import { emitBinary, emitBinaryImmediate, emitGroup3, emitIncDec, emitTest } from "./integer";
 import { emitLight } from "./light";
@@ -32,17 +23,20 @@ import {
 } from "./move";
 import { emitMultiply } from "./multiply";
 import { emitDoubleShift, emitShift } from "./shift";
-import { emitCarry, emitClearInterrupt, emitDirection } from "./status";
+import { emitLeave, emitPop, emitPush, emitPushSegment } from "./stack";
+import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitSwapBase } from "./status";
 import { emitString } from "./string";
+import { emitVector } from "./vector";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */
 export function emitInstruction(op: u32): bool {
   const jumps = (load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0;
   if (jumps) {
+    flushFlags();
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op) && !emitLight(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitVector(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 
@@ -83,7 +77,11 @@ function emitBranch(op: u32): bool {
 
 function emitPlain(op: u32): bool {
   const code: u32 = load<u16>(op, OP_CODE);
-  if (code < 0x40) return (code & 7) < 6 && emitBinary(op);
+  if (code < 0x40) {
+    if ((code & 7) < 6) return emitBinary(op);
+    // ES, CS, SS, DS.
+    return (code & 0x27) == 6 && emitPushSegment(op, code >> 3);
+  }
   if (code >= 0x40 && code <= 0x4f) return emitIncDec(op, code >= 0x48, true);
   if (code >= 0x50 && code <= 0x57) return emitPush(op);
   if (code >= 0x58 && code <= 0x5f) return emitPop(op);
@@ -154,6 +152,8 @@ function emitPlain(op: u32): bool {
       return emitGroup3(op);
     case 0xfa:
       return emitClearInterrupt(op);
+    case 0xfb:
+      return emitSetInterrupt(op);
     case 0xfc:
     case 0xfd:
       return emitDirection(op);
@@ -162,6 +162,12 @@ function emitPlain(op: u32): bool {
     case 0xff:
       if (modrmReg(op) < 2) return emitIncDec(op, modrmReg(op) == 1, false);
       return modrmReg(op) == 6 && emitPush(op);
+    case 0x101:
+      return modrm(op) == 0xf8 && emitSwapBase();
+    case 0x1a0:
+      return emitPushSegment(op, FS);
+    case 0x1a8:
+      return emitPushSegment(op, GS);
     case 0x1a3:
     case 0x1ab:
     case 0x1b3:

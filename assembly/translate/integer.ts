@@ -94,7 +94,7 @@ function kindOf(operation: u32): u32 {
 }
 
 /** r/m is the destination; LOCAL_B has the source. */
-function binaryRm(op: u32, operation: u32, size: u32): void {
+function binaryRm(op: u32, operation: u32, size: u32, kind: u32): void {
   if (operation == CMP) {
     pushRm(op, size);
     localSet(LOCAL_A);
@@ -105,7 +105,7 @@ function binaryRm(op: u32, operation: u32, size: u32): void {
     compute(operation, size);
     storeRmModified(op, size);
   }
-  if (!flagsAreDead()) setFlags(kindOf(operation), size);
+  if (!flagsAreDead()) setFlags(kind, size);
 }
 
 /** Opcodes 00..3D but the columns 6 and 7: ADD OR ADC SBB AND SUB XOR CMP. */
@@ -119,7 +119,7 @@ export function emitBinary(op: u32): bool {
       if (!canRm(op, operation != CMP)) return false;
       pushReg(op, size);
       localSet(LOCAL_B);
-      binaryRm(op, operation, size);
+      binaryRm(op, operation, size, kindOf(operation));
       return true;
     case 2:
     case 3:
@@ -166,7 +166,9 @@ export function emitBinaryImmediate(op: u32): bool {
   if (!canRm(op, operation != CMP)) return false;
   pushImmediate(op, size);
   localSet(LOCAL_B);
-  binaryRm(op, operation, size);
+  // With 0 nothing carries: flags as of a logical operation, which are less to keep.
+  const carriesNot = immediate(op) == 0 && operation != ADC && operation != SBB;
+  binaryRm(op, operation, size, carriesNot ? KIND_LOGIC : kindOf(operation));
   return true;
 }
 

@@ -14,12 +14,14 @@ import {
   JUMP_ENTRY_SIZE,
   JUMP_FUNCTION,
   JUMP_KEY,
+  JUMP_NEEDS,
   JUMP_TAG,
   MODE_64,
   TLB,
   TLB_SET,
   TLB_SET_SIZE,
 } from "../state";
+import { BLOCK_NEEDS, BLOCK_TRANSLATION } from "../decode/blocks";
 import { ENTRY_BITS } from "./regions";
 
 const KEY_SHIFT: u64 = 48;
@@ -49,11 +51,13 @@ export function flushJumps(): void {
   updateJumpKey();
 }
 
-/** `translation` is what BLOCK_TRANSLATION holds, `base` what the region takes for its base when it runs at `rip`. */
-export function fillJump(rip: u64, translation: u32, base: u64): void {
+/** From `rip` on the translation of `block` runs, with `base` for its region's base. */
+export function fillJump(rip: u64, block: u32, base: u64): void {
+  const translation = load<u32>(block, BLOCK_TRANSLATION);
   const entry = JUMP_CACHE + (<u32>(rip ^ (rip >> 12)) & (JUMP_CACHE_ENTRIES - 1)) * JUMP_ENTRY_SIZE;
   store<u64>(entry, rip ^ load<u64>(JUMP_KEY), JUMP_TAG);
   store<u64>(entry, base, JUMP_BASE);
   store<u32>(entry, translation >> ENTRY_BITS, JUMP_FUNCTION);
   store<u32>(entry, translation & ((1 << ENTRY_BITS) - 1), JUMP_ENTRY);
+  store<u64>(entry, load<u32>(block, BLOCK_NEEDS), JUMP_NEEDS);
 }

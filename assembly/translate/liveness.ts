@@ -13,29 +13,51 @@ function touchesMemory(op: u32): bool {
   return !isRegister(op) && (load<u32>(attributesAddress(load<u16>(op, OP_CODE), 0, 0)) & MODRM) != 0;
 }
 
-/** True if the flags after the running instruction can be seen by nobody: another sets all of them first, and nothing
- * in between reads them or can fault. */
-export function flagsAreDead(): bool {
+/** Somebody may see them. */
+export const FLAGS_LIVE: u32 = 0;
+/** Nobody sees them unless an instruction before the next that sets all flags is left to its handler. */
+export const FLAGS_SHADOWED: u32 = 1;
+/** Nobody sees them: another instruction sets all of them first, and nothing in between reads them or can fault. */
+export const FLAGS_DEAD: u32 = 2;
+
+/** Who can see the flags after the running instruction. */
+export function flagsLife(): u32 {
+  let life = FLAGS_DEAD;
   for (let i = currentIndex + 1; i < blockCount; i++) {
-    const effect = flagEffect(blockOps + i * OP_SIZE);
-    if (effect == FLAGS_SET) return true;
-    if (effect == FLAGS_SEEN) return false;
+    const op = blockOps + i * OP_SIZE;
+    const effect = flagEffect(op);
+    if (effect == FLAGS_SEEN) return FLAGS_LIVE;
+    if (mayLeave(op)) life = FLAGS_SHADOWED;
+    if (effect == FLAGS_SET) return life;
   }
-  return false;
+  return FLAGS_LIVE;
 }
 
-/** Reads no flag, and cannot fault; what it leaves of the flags is as before, or it changes some. */
+export function flagsAreDead(): bool { return flagsLife() == FLAGS_DEAD; }
+
+/** True for an instruction with an operand in memory, explicit or on the stack. */
+function mayLeave(op: u32): bool {
+  const code: u32 = load<u16>(op, OP_CODE);
+  if (code == 0x8d || isHint(code)) return false;
+  return touchesMemory(op) || isStackMove(code) || code == 0xff || (code >= 0xa0 && code <= 0xa3);
+}
+
+/** PUSH and POP of registers, PUSH of an immediate, LEAVE. */
+function isStackMove(code: u32): bool {
+  return (code >= 0x50 && code <= 0x5f) || code == 0x68 || code == 0x6a || code == 0xc9;
+}
+
+/** Reads no flag; what it leaves of the flags is as before, or it changes some. */
 const FLAGS_KEPT: u32 = 0;
-/** Sets all flags, reads none, and cannot fault. */
+/** Sets all flags, reads none. */
 const FLAGS_SET: u32 = 1;
 const FLAGS_SEEN: u32 = 2;
 
 /** What an instruction does to flags. One that changes some counts as one that keeps them: if what comes before it is
- * dead by what comes after it, its own flags are dead too, and it computes none. */
+ * dead by what comes after it, its own flags are dead too, and it computes none; else it reads what is deferred. */
 function flagEffect(op: u32): u32 {
   const code: u32 = load<u16>(op, OP_CODE);
-  if (code == 0x8d || isHint(code)) return FLAGS_KEPT;
-  if (touchesMemory(op)) return FLAGS_SEEN;
+  if (isHint(code) || isStackMove(code)) return FLAGS_KEPT;
   if (code < 0x40) {
     const operation = code >> 3;
     // ADC and SBB read the carry; the columns 6 and 7 are something else.
@@ -53,6 +75,12 @@ function flagEffect(op: u32): u32 {
     case 0x69:
     case 0x6b:
     case TWO | 0xaf:
+    case TWO | 0xb0:
+    case TWO | 0xb1:
+    case TWO | 0xbc:
+    case TWO | 0xbd:
+    case TWO | 0xc0:
+    case TWO | 0xc1:
       return FLAGS_SET;
     case 0x63:
       // ARPL outside 64-bit mode.
@@ -69,7 +97,7 @@ function flagEffect(op: u32): u32 {
       return group3Effect(modrmReg(op));
     case 0xfe:
     case 0xff:
-      return modrmReg(op) < 2 ? FLAGS_KEPT : FLAGS_SEEN;
+      return modrmReg(op) < 2 || modrmReg(op) == 6 ? FLAGS_KEPT : FLAGS_SEEN;
     default:
       return isMove(code) ? FLAGS_KEPT : FLAGS_SEEN;
   }
@@ -84,16 +112,17 @@ function shiftEffect(op: u32, code: u32): u32 {
   return count == 0 ? FLAGS_KEPT : FLAGS_SET;
 }
 
-/** TEST, NOT, NEG, MUL, IMUL; divisions fault. */
+/** TEST, NOT, NEG, MUL, IMUL; divisions fault by their operands. */
 function group3Effect(operation: u32): u32 {
   if (operation > 5) return FLAGS_SEEN;
   return operation == 2 ? FLAGS_KEPT : FLAGS_SET;
 }
 
-/** Register forms that have nothing to do with flags, INC and DEC, and BT and its kin: see flagEffect(). */
+/** Those that have nothing to do with flags, INC and DEC, and BT and its kin: see flagEffect(). */
 function isMove(code: u32): bool {
   if (code >= 0x40 && code <= 0x4f) return true;
   if (code >= 0x90 && code <= 0x99) return true;
+  if (code >= 0xa0 && code <= 0xa3) return true;
   if (code >= 0xb0 && code <= 0xbf) return true;
   if (code >= (TWO | 0xc8) && code <= (TWO | 0xcf)) return true;
   switch (code) {
@@ -103,6 +132,7 @@ function isMove(code: u32): bool {
     case 0x89:
     case 0x8a:
     case 0x8b:
+    case 0x8d:
     case 0xc6:
     case 0xc7:
     case TWO | 0xa3:

@@ -6,6 +6,8 @@ import { EMITTER } from "../state";
 import {
   END,
   IF,
+  TYPE_F32,
+  TYPE_F64,
   TYPE_FUNCTION,
   TYPE_I32,
   TYPE_I64,
@@ -224,16 +226,22 @@ function beginCode(count: u32): void {
   unsigned(count);
 }
 
-/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters. */
+/** Begins the next function: `i64s` locals of type i64, then `i32s` of type i32, after the parameters, then
+ * one of f64 and one of f32. */
 export function beginBody(i64s: u32, i32s: u32): void {
   bodySize = reserve();
   hintsStart = hintsEnd;
   hintsEnd += 4;
-  unsigned(2);
-  unsigned(i64s);
-  byte(TYPE_I64);
-  unsigned(i32s);
-  byte(TYPE_I32);
+  unsigned(4);
+  locals(i64s, TYPE_I64);
+  locals(i32s, TYPE_I32);
+  locals(1, TYPE_F64);
+  locals(1, TYPE_F32);
+}
+
+function locals(count: u32, type: u32): void {
+  unsigned(count);
+  byte(type);
 }
 
 export function endBody(): void {

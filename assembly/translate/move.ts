@@ -1,12 +1,13 @@
 // Moves in translated code: MOV, MOVZX, MOVSX, LEA, CMOVcc, SETcc, and sign extension of the accumulator.
 
 import { OP_CODE, OP_EA, immediate, isRegister, rmAddress } from "../decode/instruction";
-import { CS, FS, RAX, RDX } from "../state";
+import { CS, RAX, RDX } from "../state";
 import { pushCondition } from "./conditions";
 import { LOCAL_A, LOCAL_ADDRESS, is64 } from "./context";
 import { signExtend } from "./flags";
 import { pushImmediate, sizeOf } from "./integer";
 import {
+  addSegmentBase,
   canAddress,
   canRm,
   computeAddress,
@@ -17,11 +18,10 @@ import {
   pushReg,
   pushRegister,
   pushRm,
-  pushSegmentBase,
   readMemory,
   writeMemory,
 } from "./operands";
-import { I64_ADD, I64_EXTEND_I32_U, I64_SHR_S, SELECT, byte, i64Const, localSet } from "./wasm";
+import { I64_EXTEND_I32_U, I64_SHR_S, SELECT, byte, i64Const, localSet } from "./wasm";
 
 /** 88..8B, C6, C7. */
 export function emitMove(op: u32): bool {
@@ -49,17 +49,14 @@ export function emitMove(op: u32): bool {
 export function emitMoveOffset(op: u32): bool {
   const code: u32 = load<u16>(op, OP_CODE);
   const segment: u32 = load<u8>(op, OP_EA) & 7;
-  if (!is64 && (segment >= FS || segment == CS)) return false;
+  if (!is64 && segment == CS) return false;
   const size = sizeOf(op);
   if (code >= 0xa2) {
     pushRegister(RAX, size);
     localSet(LOCAL_A);
   }
   i64Const(immediate(op));
-  if (segment >= FS) {
-    pushSegmentBase(segment);
-    byte(I64_ADD);
-  }
+  addSegmentBase(segment);
   localSet(LOCAL_ADDRESS);
   if (code >= 0xa2) writeMemory(size, LOCAL_A);
   else {

@@ -4,7 +4,6 @@
 import { OP_CODE, isRegister } from "../decode/instruction";
 import { RAX, RDX } from "../state";
 import {
-  KIND_UNKNOWN,
   LOCAL_A,
   LOCAL_B,
   LOCAL_FLAG_A,
@@ -12,10 +11,9 @@ import {
   LOCAL_RESULT,
   enterLabel,
   leaveLabel,
-  setFlagKind,
 } from "./context";
 import { noteKind, signExtend } from "./flags";
-import { emitHandler } from "./handler";
+import { LIGHT_KEEPS_FLAGS, emitLightHandler, registerSet } from "./handler";
 import { pushImmediate, sizeOf } from "./integer";
 import { flagsAreDead } from "./liveness";
 import { FUNCTION_MULTIPLY_HIGH, FUNCTION_MULTIPLY_HIGH_SIGNED } from "./module";
@@ -203,9 +201,8 @@ export function emitDivide(op: u32, isSigned: bool): bool {
   popRegister(RDX, size);
   byte(ELSE);
   enterLabel();
-  emitHandler(op);
+  emitLightHandler(op, registerSet(RAX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
   leaveLabel();
   byte(END);
-  setFlagKind(KIND_UNKNOWN);
   return true;
 }

@@ -2,9 +2,12 @@
 // Values on the stack are i64, zero-extended from the operand's width; `size` is log2 of its bytes.
 
 import {
+  FLAT_READ,
+  FLAT_WRITE,
   REGS,
   SEGMENTS,
   SEGMENT_BASE,
+  SEGMENT_FLAT,
   SEGMENT_STRIDE,
   TLB_ADDEND,
   TLB_READ_TAG,
@@ -52,6 +55,7 @@ import {
   I32_AND,
   I32_EQZ,
   I32_LOAD,
+  I32_NE,
   I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
@@ -79,6 +83,8 @@ import {
 } from "./wasm";
 
 const PAGE_MASK: i64 = ~0xfff;
+/** In place of a size: 16 bytes at a multiple of 16. What is not aligned does not get through. */
+export const ALIGNED_16: u32 = 5;
 
 /** Zero-extends the i64 on the stack from the low bits of a width. */
 export function mask(size: u32): void {
@@ -136,8 +142,8 @@ export function canAddress(op: u32, write: bool): bool {
   const kind = (load<u8>(op, OP_EA) >> 3) & 15;
   const segment: u32 = load<u8>(op, OP_EA) & 7;
   if (is64) return kind == EA_PLAIN || kind == EA_BASED || kind == EA_RIP || kind == EA_RIP_BASED || kind == EA_64_ADDRESS_32;
-  // The region's guard covers ES, SS and DS. CS may not be readable; FS and GS may be anything.
-  return kind == EA_SEGMENTED_32 && segment < FS && segment != CS;
+  // CS may not be readable.
+  return kind == EA_SEGMENTED_32 && segment != CS;
 }
 
 /** Pushes the offset part of the address, as LEA has it. */
@@ -174,10 +180,26 @@ export function hasShortAddress(op: u32): bool {
   return kind == EA_64_ADDRESS_32 || kind == EA_SEGMENTED_32;
 }
 
-/** Pushes the base of a segment. */
-export function pushSegmentBase(segment: u32): void {
+/** Adds the base of a segment to the offset on the stack. In 32-bit mode the region's guard covers ES, SS and DS; FS
+ * and GS may be anything: if one is not 4 GiB long, the instruction is its handler's. */
+export function addSegmentBase(segment: u32): void {
+  if (segment < FS) return;
+  const state = SEGMENTS + segment * SEGMENT_STRIDE;
+  if (!is64) {
+    i32Const(0);
+    access(I32_LOAD, state + SEGMENT_FLAT);
+    i32Const(FLAT_READ | FLAT_WRITE);
+    byte(I32_NE);
+    hintedIf(false);
+    enterLabel();
+    leaveToHandler();
+    leaveLabel();
+    byte(END);
+  }
   i32Const(0);
-  access(I64_LOAD, SEGMENTS + segment * SEGMENT_STRIDE + SEGMENT_BASE);
+  access(I64_LOAD, state + SEGMENT_BASE);
+  byte(I64_ADD);
+  if (!is64) mask(2);
 }
 
 /** Computes the linear address of the memory operand into LOCAL_ADDRESS. */
@@ -188,11 +210,7 @@ export function computeAddress(op: u32): void {
 
 /** Pops an offset in the memory operand's segment: LOCAL_ADDRESS becomes its linear address. */
 export function setAddress(op: u32): void {
-  const segment: u32 = load<u8>(op, OP_EA) & 7;
-  if (is64 && segment >= FS) {
-    pushSegmentBase(segment);
-    byte(I64_ADD);
-  }
+  addSegmentBase(load<u8>(op, OP_EA) & 7);
   localSet(LOCAL_ADDRESS);
 }
 
@@ -214,11 +232,11 @@ function probe(size: u32, tag: u32): void {
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, tag);
   localGet(LOCAL_ADDRESS);
-  if (size != 0) {
+  if (size != 0 && size != ALIGNED_16) {
     i64Const((1 << size) - 1);
     byte(I64_ADD);
   }
-  i64Const(PAGE_MASK);
+  i64Const(size == ALIGNED_16 ? PAGE_MASK | 15 : PAGE_MASK);
   byte(I64_AND);
   byte(I64_EQ);
 }

@@ -1,4 +1,4 @@
-// Regions: the blocks that a hot block reaches by direct jumps and calls, compiled as one function. They may be of
+// Regions: the blocks that a hot block reaches by direct jumps, compiled as one function. They may be of
 // several pages: each place is the region's base and a constant, and control goes to another page only after a look
 // at the TLB. Blocks stand in the order of their addresses.
 
@@ -25,7 +25,7 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { addEntry, beginBlockAt, collectBranches, emitStructure, settleStructure } from "./structure";
+import { addEntry, beginBlockAt, collectBranches, continuesPrevious, emitStructure, isLoopHead, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
 import {
@@ -46,11 +46,8 @@ import {
 export const MAX_BLOCKS: u32 = 128;
 /** Most instructions of a region: what V8 compiles well. */
 const MAX_INSTRUCTIONS: u32 = 300;
-const MAX_INSTRUCTIONS_INLINING: u32 = 800;
 /** Blocks that ran less often than this part of the root's runs are left out. */
 const WARM_PART: u32 = 8;
-/** Most places that a return is compared with. */
-const MAX_RETURN_POINTS: u32 = 6;
 
 // The blocks, and for each the offset of its first byte from the region's base, which is the root block's page.
 const blocks = memory.data(128 * 4);
@@ -59,12 +56,8 @@ let count: u32 = 0;
 let instructions: u32 = 0;
 let mode: u32 = 0;
 let warm: u32 = 0;
-/** True: calls are followed into what they call, and blocks that have a translation elsewhere are taken in too. */
-let inlining: bool = false;
 /** Linear address of the region's base while it is collected. */
 let base: u64 = 0;
-const returns = memory.data(6 * 4);
-let returnCount: u32 = 0;
 /** Index of the block that the region was made for. */
 let root: u32 = 0;
 
@@ -74,8 +67,6 @@ export function regionOffset(index: u32): i32 { return load<i32>(offsets + (inde
 /** Bytes from the region's base to a block's page. */
 export function blockPageDelta(index: u32): i64 { return regionOffset(index) & ~0xfff; }
 export function blockPhysicalPage(index: u32): u32 { return load<u32>(regionBlock(index), BLOCK_PHYSICAL) >> 12; }
-export function returnPoints(): u32 { return returnCount; }
-export function returnPoint(index: u32): i64 { return load<i32>(returns + (index << 2)); }
 
 /** Index of the region's block at an offset, -1 if it has none there. */
 export function blockAt(offset: i64): i32 {
@@ -96,9 +87,9 @@ function include(offset: i64): void {
   const page = load<u32>(entry, TLB_PAGE) & 0x3fffffff;
   const block = findBlock((page << 12) | (<u32>address & 0xfff), mode);
   if (block == 0 || load<u32>(block, BLOCK_HEAT) < warm) return;
-  if (!inlining && load<u32>(block, BLOCK_TRANSLATION) != 0) return;
+  if (load<u32>(block, BLOCK_TRANSLATION) != 0) return;
   const ops = load<u32>(block, BLOCK_COUNT);
-  if (instructions + ops > (inlining ? MAX_INSTRUCTIONS_INLINING : MAX_INSTRUCTIONS)) return;
+  if (instructions + ops > MAX_INSTRUCTIONS) return;
   instructions += ops;
   store<u32>(blocks + (count << 2), block);
   store<i32>(offsets + (count << 2), <i32>offset);
@@ -116,11 +107,10 @@ function isDirectBranch(code: u32): bool {
 }
 
 /**
- * Collects the region whose root is `block`, seen at `pageBase` now, in the order of addresses. The first time a block
- * is hot its region is what is cheap to compile; with `inline`, when it proved to be very hot, it has what it calls.
+ * Collects the region whose root is `block`, seen at `pageBase` now, in the order of addresses. What it calls is not
+ * part of it: with that regions get large, which V8 takes long to compile, and returns make loops of all they span.
  */
-export function findRegion(block: u32, pageBase: u64, inline: bool): void {
-  inlining = inline;
+export function findRegion(block: u32, pageBase: u64): void {
   count = 0;
   instructions = 0;
   mode = load<u32>(block, BLOCK_MODE);
@@ -133,30 +123,18 @@ export function findRegion(block: u32, pageBase: u64, inline: bool): void {
     const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
     // What follows: by falling through, or on return from a call.
     if (code != 0xe9 && code != 0xeb && code != 0xc3) include(next);
-    if (isDirectBranch(code) && (inline || code != 0xe8)) include(next + load<i64>(op, OP_IMMEDIATE));
+    if (isDirectBranch(code) && code != 0xe8) include(next + load<i64>(op, OP_IMMEDIATE));
   }
   sort();
 }
 
-/** Makes a region of blocks that findRegion() collected before. */
+/** Makes a region of blocks that findRegion() collected before, for one of them. */
 export function recallRegion(rootBlock: u32, from: u32, fromOffsets: u32, length: u32): void {
-  root = 0;
   memory.copy(blocks, from, length << 2);
   memory.copy(offsets, fromOffsets, length << 2);
   count = length;
   mode = load<u32>(regionBlock(0), BLOCK_MODE);
-  returnCount = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    if (regionBlock(i) == rootBlock) root = i;
-    const op = lastOp(regionBlock(i));
-    const code: u32 = load<u16>(op, OP_CODE);
-    if (code != 0xe8 || returnCount == MAX_RETURN_POINTS) continue;
-    // Only calls within the region come back to it.
-    const next = blockPageDelta(i) + <i64>load<u16>(op, OP_NEXT);
-    if (blockAt(next + load<i64>(op, OP_IMMEDIATE)) < 0 || blockAt(next) < 0) continue;
-    store<i32>(returns + (returnCount << 2), <i32>next);
-    returnCount++;
-  }
+  for (let i: u32 = 0; i < count; i++) if (regionBlock(i) == rootBlock) root = i;
 }
 
 function sort(): void {
@@ -180,22 +158,31 @@ function endsBlock(op: u32): bool {
   return (attributes & ENDS) != 0;
 }
 
+/** Instructions of a block and those that follow it. */
+function instructionsFrom(index: u32): u32 {
+  let sum: u32 = 0;
+  for (let i = index; i < count; i++) sum += load<u32>(regionBlock(i), BLOCK_COUNT);
+  return sum;
+}
+
 export function emitBlock(index: u32): void {
   const block = regionBlock(index);
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  beginBlock(first, ops, blockPageDelta(index));
+  beginBlock(first, ops, blockPageDelta(index), continuesPrevious(index));
   beginBlockAt(index);
-  // All of the block, or none: a limit within it is the interpreter's to keep.
-  localGet(LOCAL_LEFT);
-  i64Const(ops);
-  byte(I64_LT_U);
-  hintedIf(false);
-  enterLabel();
-  stopAt(start, 0, LEAVE_LIMIT);
-  leaveLabel();
-  byte(END);
+  if (isLoopHead(index)) {
+    // All that may run before a head is reached again, or nothing: a limit within is the interpreter's to keep.
+    localGet(LOCAL_LEFT);
+    i64Const(instructionsFrom(index));
+    byte(I64_LT_U);
+    hintedIf(false);
+    enterLabel();
+    stopAt(start, 0, LEAVE_LIMIT);
+    leaveLabel();
+    byte(END);
+  }
   localGet(LOCAL_LEFT);
   i64Const(ops);
   byte(I64_SUB);
@@ -241,14 +228,12 @@ function addResumption(index: u32): void {
 
 /** Writes the function of the region that findRegion() collected. */
 export function emitRegion(): void {
-  // The first pass finds out which registers are used, and where branches go; the second writes the code that needs
-  // to know.
-  beginRegion(mode == MODE_64, true);
+  // The first pass finds out where branches go; the second writes the code that needs to know.
+  beginRegion(mode == MODE_64);
   collectBranches(count);
   emitBody();
   discardBody();
   for (let i: u32 = 0; i < count; i++) addResumption(i);
   settleStructure(root);
-  beginRegion(mode == MODE_64, false);
   emitBody();
 }

@@ -2,7 +2,7 @@
 // them ends it. Records are bump-allocated and dropped all at once.
 
 import { PAGE_REGIONS, PAGE_REGIONS_ENTRIES, REGION_RECORDS, REGION_RECORDS_END } from "../state";
-import { BLOCK_DELTA, BLOCK_HEAT, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
+import { BLOCK_COUNT, BLOCK_DELTA, BLOCK_HEAT, BLOCK_NEEDS, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
 import { flushJumps } from "./jump-cache";
 import { isEntry } from "./structure";
 import { regionBlock, regionBlockCount, regionOffset } from "./region";
@@ -85,8 +85,11 @@ export function noteEntries(record: u32): void {
 /** Gives the region's entries their code: the function at an index of the table. */
 export function connect(record: u32, functionIndex: u32): void {
   store<u32>(record, functionIndex, RECORD_FUNCTION);
-  for (let i: u32 = 0; i < recordCount(record); i++) {
+  // From a block on, each that follows runs once at most before a loop's head looks at the limit again.
+  let needs: u32 = 0;
+  for (let i: i32 = recordCount(record) - 1; i >= 0; i--) {
     const block = load<u32>(recordBlocks(record) + (i << 2));
+    needs += load<u32>(block, BLOCK_COUNT);
     if (load<u8>(recordEntries(record) + i) == 0) {
       // Should control come to it from elsewhere often, it gets a region of its own.
       store<u32>(block, 0, BLOCK_HEAT);
@@ -96,6 +99,7 @@ export function connect(record: u32, functionIndex: u32): void {
     if (load<u32>(block, BLOCK_TRANSLATION) != 0 && block != load<u32>(record, RECORD_ROOT)) continue;
     store<u32>(block, (functionIndex << ENTRY_BITS) | i, BLOCK_TRANSLATION);
     store<i32>(block, load<i32>(recordOffsets(record) + (i << 2)) & ~0xfff, BLOCK_DELTA);
+    store<u32>(block, needs, BLOCK_NEEDS);
   }
 }
 

@@ -3,7 +3,17 @@
 
 import { KIND_UNKNOWN, LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_RESULT, setFlagKind } from "./context";
 import { pushCondition } from "./conditions";
-import { makeRaw, makeRawWithoutCarryAndOverflow, noteKind } from "./flags";
+import {
+  ROTATE_LEFT,
+  ROTATE_RIGHT,
+  addRotate,
+  flushFlags,
+  makeRaw,
+  makeRawWithoutCarryAndOverflow,
+  noteKind,
+  noteRotate,
+  writeKind,
+} from "./flags";
 import { KIND_RAW } from "./support";
 import { flagsAreDead } from "./liveness";
 import { mask, pushRmForModification, storeRmModified } from "./operands";
@@ -62,35 +72,18 @@ export function emitRotate(op: u32, right: bool, count: u32, size: u32): void {
   localSet(LOCAL_RESULT);
   storeRmModified(op, size);
   if (dead) return;
-  if (byCl) {
-    // A count of zero changes no flag, and memory has them as they were.
-    makeRaw();
-    beginFlags(count);
+  const direction = right ? ROTATE_RIGHT : ROTATE_LEFT;
+  if (!byCl) {
+    noteRotate(direction, size);
+    return;
   }
+  // A count of zero changes no flag, and memory has them as they were.
+  flushFlags();
+  makeRaw();
+  beginFlags(count);
   makeRawWithoutCarryAndOverflow();
-  localGet(LOCAL_FLAG_A);
-  localGet(LOCAL_RESULT);
-  if (right) {
-    // CF is the top bit, and CF xor OF the one below it.
-    if (size != 3) {
-      i64Const(64 - (8 << size));
-      byte(I64_SHL);
-    }
-    i64Const((<i64>3) << 62);
-    byte(I64_AND);
-  } else {
-    // CF is the lowest bit, and CF xor OF the top one.
-    i64Const(63);
-    byte(I64_SHL);
-    byte(I64_OR);
-    pushTopBit(LOCAL_RESULT, size);
-    i64Const(62);
-    byte(I64_SHL);
-  }
-  byte(I64_OR);
-  localSet(LOCAL_FLAG_A);
-  noteKind(KIND_RAW);
-  if (!byCl) return;
+  addRotate(direction, size, LOCAL_RESULT);
+  writeKind(KIND_RAW);
   byte(END);
   setFlagKind(KIND_UNKNOWN);
 }

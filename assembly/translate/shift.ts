@@ -4,7 +4,7 @@
 import { OP_CODE, immediate, modrmReg } from "../decode/instruction";
 import { RCX } from "../state";
 import { KIND_UNKNOWN, LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT, setFlagKind } from "./context";
-import { noteKind, signExtend } from "./flags";
+import { flushFlags, noteKind, signExtend, writeKind } from "./flags";
 import { sizeOf } from "./integer";
 import { flagsAreDead } from "./liveness";
 import { canRm, mask, pushReg, pushRegister, pushRmForModification, storeRmModified } from "./operands";
@@ -101,6 +101,7 @@ export function pushCountAgain(count: u32): void {
 /** By CL, flags change only if the count, LOCAL_B, is not zero. */
 export function beginFlags(count: u32): void {
   if (count != COUNT_IN_CL) return;
+  flushFlags();
   localGet(LOCAL_B);
   byte(I64_EQZ);
   byte(I32_EQZ);
@@ -154,8 +155,11 @@ function endFlags(count: u32, size: u32): void {
   localGet(LOCAL_RESULT);
   signExtend(size);
   localSet(LOCAL_FLAG_RESULT);
-  noteKind(KIND_RAW);
-  if (count != COUNT_IN_CL) return;
+  if (count != COUNT_IN_CL) {
+    noteKind(KIND_RAW);
+    return;
+  }
+  writeKind(KIND_RAW);
   byte(END);
   setFlagKind(KIND_UNKNOWN);
 }

@@ -1,30 +1,44 @@
-// Instructions on single flags in translated code: CLC STC CMC CLD STD CLI. Status flags are pending in locals;
-// those of the system, DF among them, are in EFLAGS.
+// Instructions on single flags in translated code: CLC STC CMC CLD STD CLI STI; and SWAPGS. Status flags are pending in
+// locals; those of the system, DF among them, are in EFLAGS.
 
 import { OP_CODE } from "../decode/instruction";
 import { DF, IF as INTERRUPT_FLAG } from "../execute/flags";
-import { CPL, EFLAGS } from "../state";
+import { CPL, EFLAGS, GS, MSR_KERNEL_GS_BASE, SEGMENTS, SEGMENT_BASE, SEGMENT_STRIDE } from "../state";
 import { pushCondition } from "./conditions";
-import { LOCAL_B, enterLabel, leaveLabel } from "./context";
+import {
+  LOCAL_A,
+  LOCAL_B,
+  LOCAL_LEFT,
+  enterLabel,
+  is64,
+  leaveLabel,
+  leaveToHandler,
+  nextOffset,
+} from "./context";
+import { goTo } from "./control";
 import { setCarry } from "./flags";
 import { LIGHT_KEEPS_FLAGS, emitLightHandler } from "./handler";
 import { flagsAreDead } from "./liveness";
+import { FUNCTION_MAY_CHAIN, hintedIf } from "./module";
 import {
-  ELSE,
   END,
   I32_AND,
+  I32_EQZ,
   I32_GT_U,
   I32_LOAD,
   I32_OR,
   I32_SHR_U,
   I32_STORE,
+  I64_EQZ,
   I64_EXTEND_I32_U,
-  IF,
-  TYPE_VOID,
+  I64_LOAD,
+  I64_STORE,
   access,
   byte,
+  call,
   i32Const,
   i64Const,
+  localGet,
   localSet,
 } from "./wasm";
 
@@ -60,8 +74,8 @@ export function emitDirection(op: u32): bool {
   return true;
 }
 
-/** FA: by the handler where it is not allowed. */
-export function emitClearInterrupt(op: u32): bool {
+/** Pushes (i32) whether CPL exceeds IOPL. */
+function pushLacksPrivilege(): void {
   i32Const(0);
   access(I32_LOAD, CPL);
   i32Const(0);
@@ -71,13 +85,64 @@ export function emitClearInterrupt(op: u32): bool {
   i32Const(3);
   byte(I32_AND);
   byte(I32_GT_U);
-  byte(IF);
-  byte(TYPE_VOID);
+}
+
+/** Leaves the instruction to its handler if the i32 on the stack is not 0. */
+function leaveIf(): void {
+  hintedIf(false);
   enterLabel();
-  emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  leaveToHandler();
   leaveLabel();
-  byte(ELSE);
-  changeSystemFlag(INTERRUPT_FLAG, false);
   byte(END);
+}
+
+/** FA. */
+export function emitClearInterrupt(_op: u32): bool {
+  pushLacksPrivilege();
+  leaveIf();
+  changeSystemFlag(INTERRUPT_FLAG, false);
+  return true;
+}
+
+/**
+ * FB. It holds interrupts off for one more instruction; but if none is pending then none can become so before the
+ * next instruction has begun, unless the run ends here. So only in these cases it is left to the handler.
+ */
+export function emitSetInterrupt(op: u32): bool {
+  pushLacksPrivilege();
+  localGet(LOCAL_LEFT);
+  byte(I64_EQZ);
+  byte(I32_OR);
+  call(FUNCTION_MAY_CHAIN);
+  byte(I32_EQZ);
+  byte(I32_OR);
+  byte(I32_EQZ);
+  hintedIf(true);
+  enterLabel();
+  changeSystemFlag(INTERRUPT_FLAG, true);
+  goTo(nextOffset(op));
+  leaveLabel();
+  byte(END);
+  emitLightHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  return true;
+}
+
+/** 0F 01 F8: SWAPGS. */
+export function emitSwapBase(): bool {
+  if (!is64) return false;
+  const base = SEGMENTS + GS * SEGMENT_STRIDE + SEGMENT_BASE;
+  i32Const(0);
+  access(I32_LOAD, CPL);
+  leaveIf();
+  i32Const(0);
+  access(I64_LOAD, base);
+  localSet(LOCAL_A);
+  i32Const(0);
+  i32Const(0);
+  access(I64_LOAD, MSR_KERNEL_GS_BASE);
+  access(I64_STORE, base);
+  i32Const(0);
+  localGet(LOCAL_A);
+  access(I64_STORE, MSR_KERNEL_GS_BASE);
   return true;
 }

@@ -3,9 +3,8 @@
 
 import { OPF_ADDRESS_16, OPF_ADDRESS_32, OPF_F2, OPF_F3, OP_CODE, OP_EA, opFlags } from "../decode/instruction";
 import { DF } from "../execute/flags";
-import { BLOCK_LIMIT, CS, EFLAGS, FS, RAX, RCX, RDI, RIP, RSI } from "../state";
+import { BLOCK_LIMIT, CS, EFLAGS, RAX, RCX, RDI, RIP, RSI } from "../state";
 import {
-  KIND_UNKNOWN,
   LOCAL_A,
   LOCAL_ADDRESS,
   LOCAL_B,
@@ -13,21 +12,25 @@ import {
   LOCAL_RIP,
   branchToExit,
   enterLabel,
+  forgetRegisters,
   is64,
   leaveLabel,
-  loadRegisters,
   nextOffset,
-  pushPlace,
   pushRip,
-  setFlagKind,
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { setFlags, settle } from "./flags";
-import { registerSet } from "./handler";
+import { setFlags } from "./flags";
+import {
+  LIGHT_KEEPS_FLAGS,
+  LIGHT_READS_FLAGS,
+  LIGHT_SETS_FLAGS,
+  callHandler,
+  registerSet,
+} from "./handler";
 import { sizeOf } from "./integer";
-import { FUNCTION_HANDLER, hintedIf } from "./module";
-import { mask, popRegister, pushRegister, pushSegmentBase, readMemory, writeMemory } from "./operands";
+import { hintedIf } from "./module";
+import { addSegmentBase, mask, popRegister, pushRegister, readMemory, writeMemory } from "./operands";
 import { KIND_SUB } from "./support";
 import {
   I32_AND,
@@ -42,7 +45,6 @@ import {
   SELECT,
   access,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
@@ -68,7 +70,7 @@ export function emitString(op: u32): bool {
   if ((opFlags(op) & OPF_ADDRESS_16) != 0) return false;
   // 32-bit offsets in 64-bit mode are rare.
   if (is64 && (opFlags(op) & OPF_ADDRESS_32) != 0) return false;
-  if (usesSource && !is64 && (segment >= FS || segment == CS)) return false;
+  if (usesSource && !is64 && segment == CS) return false;
   emitElement(op, operation, sizeOf(op), segment);
   return true;
 }
@@ -79,10 +81,7 @@ function emitElement(op: u32, operation: u32, size: u32, segment: u32): void {
     localSet(LOCAL_A);
   } else {
     pushRegister(RSI, addressSize());
-    if (segment >= FS) {
-      pushSegmentBase(segment);
-      byte(I64_ADD);
-    }
+    addSegmentBase(segment);
     localSet(LOCAL_ADDRESS);
     readMemory(size);
     localSet(LOCAL_A);
@@ -137,12 +136,9 @@ function advance(register: u32): void {
 /** The handler counts down and moves the pointers as it goes, and may fault in between. */
 function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
-  if (compares) settle();
-  pushPlace();
-  call(FUNCTION_HANDLER);
+  callHandler(compares ? LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
-  loadRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
-  if (compares) setFlagKind(KIND_UNKNOWN);
+  forgetRegisters(operation == LODS ? pointers | registerSet(RAX) : pointers);
   // Out if some of the work is left, or if the run loop is to look up.
   i32Const(0);
   access(I64_LOAD, RIP);

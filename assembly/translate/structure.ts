@@ -35,6 +35,11 @@ const entries = memory.data(128);
 const FROM_OUTSIDE: u8 = 1;
 const FROM_WITHIN: u8 = 2;
 
+/** For each block, u8: how many branches come to it, falling into it among them; more than 2 count as 2. */
+const sources = memory.data(128);
+/** For each block, u8: 1 if the one before it falls into it. */
+const fallen = memory.data(128);
+
 // The open labels, outermost first: for a loop its head, for a block the first and last block of what follows its end.
 const FRAME_FIRST: u32 = 0;
 const FRAME_LAST: u32 = 4;
@@ -68,6 +73,8 @@ export function collectBranches(blocks: u32): void {
   setStructureDepth(0);
   memory.fill(loopEnds, 0, MAX_BLOCKS << 2);
   memory.fill(entries, 0, MAX_BLOCKS);
+  memory.fill(sources, 0, MAX_BLOCKS);
+  memory.fill(fallen, 0, MAX_BLOCKS);
 }
 
 /** Ends it: loops are nested, and `root` and what lies in no loop, or heads an outermost one, are entries. */
@@ -92,20 +99,27 @@ export function settleStructure(root: u32): void {
   }
 }
 
+/** True if control comes to a block from the one emitted before it, by falling into it, and from nowhere else. */
+export function continuesPrevious(index: u32): bool {
+  return !collecting && load<u8>(entries + index) == 0 && load<u8>(sources + index) == 1 && load<u8>(fallen + index) != 0;
+}
+
 export function beginBlockAt(index: u32): void {
   current = index;
-  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isHead(index))) {
+  if (!collecting && lookingLoops != 0 && (isLookedFor(index) || isLoopHead(index))) {
     i32Const(NO_BLOCK);
     localSet(LOCAL_BLOCK);
   }
 }
 
-function isHead(index: u32): bool { return loopEnd(index) != 0; }
+export function isLoopHead(index: u32): bool { return loopEnd(index) != 0; }
 
 /** Branches to a block of the region. */
 export function branchTo(index: u32): void {
   if (collecting) {
     if (index <= current) store<u32>(loopEnds + (index << 2), max(loopEnd(index), current + 1));
+    store<u8>(sources + index, min(load<u8>(sources + index) + 1, 2));
+    if (index == current + 1 && depth == 0) store<u8>(fallen + index, 1);
     return;
   }
   for (let i = frameCount - 1; ; i--) {
@@ -144,7 +158,7 @@ function popFrame(): void {
 
 /** Last block of the item that begins with a block: itself, or its loop, unless that is the one around it. */
 function itemLast(first: u32, around: u32): u32 {
-  return first != around && isHead(first) ? loopEnd(first) - 1 : first;
+  return first != around && isLoopHead(first) ? loopEnd(first) - 1 : first;
 }
 
 function hasEntryWithin(first: u32, last: u32): bool {
@@ -200,7 +214,7 @@ function emitRange(first: u32, last: u32, around: u32): void {
   while (index <= last) {
     const end = itemLast(index, around);
     if (looks || index != first) popFrame();
-    if (index != around && isHead(index)) {
+    if (index != around && isLoopHead(index)) {
       pushFrame(index, end, true);
       emitRange(index, end, index);
       popFrame();

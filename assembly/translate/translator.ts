@@ -49,9 +49,9 @@ let functions: u32 = 0;
 let batchIsStale: bool = false;
 
 /** Queues the region of a block that got hot; its page is at `pageBase`. @returns false if it must get hot again */
-export function request(block: u32, pageBase: u64, inline: bool): bool {
+export function request(block: u32, pageBase: u64): bool {
   if (load<u32>(block, BLOCK_MODE) == MODE_16 || queued == QUEUE_LENGTH) return false;
-  findRegion(block, pageBase, inline);
+  findRegion(block, pageBase);
   if (regionBlockCount() == 0) return false;
   store<u32>(queue + (queued << 2), recordRegion(block));
   queued++;

@@ -25,7 +25,11 @@ export const I64_LOAD8_U: u32 = 0x31;
 export const I64_LOAD16_U: u32 = 0x33;
 export const I64_LOAD32_U: u32 = 0x35;
 export const I32_STORE: u32 = 0x36;
+export const F32_LOAD: u32 = 0x2a;
+export const F64_LOAD: u32 = 0x2b;
 export const I64_STORE: u32 = 0x37;
+export const F32_STORE: u32 = 0x38;
+export const F64_STORE: u32 = 0x39;
 export const I64_STORE8: u32 = 0x3c;
 export const I64_STORE16: u32 = 0x3d;
 export const I64_STORE32: u32 = 0x3e;
@@ -41,8 +45,15 @@ export const I64_NE: u32 = 0x52;
 export const I64_LT_S: u32 = 0x53;
 export const I64_LT_U: u32 = 0x54;
 export const I64_GT_U: u32 = 0x56;
+export const I64_GE_U: u32 = 0x5a;
 export const I64_LE_S: u32 = 0x57;
 export const I64_LE_U: u32 = 0x58;
+export const F32_NE: u32 = 0x5c;
+export const F32_LT: u32 = 0x5d;
+export const F32_GT: u32 = 0x5e;
+export const F64_NE: u32 = 0x62;
+export const F64_LT: u32 = 0x63;
+export const F64_GT: u32 = 0x64;
 export const I32_ADD: u32 = 0x6a;
 export const I32_SUB: u32 = 0x6b;
 export const I32_MUL: u32 = 0x6c;
@@ -71,14 +82,36 @@ export const I64_SHR_S: u32 = 0x87;
 export const I64_SHR_U: u32 = 0x88;
 export const I64_ROTL: u32 = 0x89;
 export const I64_ROTR: u32 = 0x8a;
+export const F32_NEAREST: u32 = 0x90;
+export const F32_SQRT: u32 = 0x91;
+export const F32_ADD: u32 = 0x92;
+export const F32_SUB: u32 = 0x93;
+export const F32_MUL: u32 = 0x94;
+export const F32_DIV: u32 = 0x95;
+export const F64_NEAREST: u32 = 0x9e;
+export const F64_SQRT: u32 = 0x9f;
+export const F64_ADD: u32 = 0xa0;
+export const F64_SUB: u32 = 0xa1;
+export const F64_MUL: u32 = 0xa2;
+export const F64_DIV: u32 = 0xa3;
 export const I32_WRAP_I64: u32 = 0xa7;
 export const I64_EXTEND_I32_U: u32 = 0xad;
+export const F32_CONVERT_I32_S: u32 = 0xb2;
+export const F32_CONVERT_I64_S: u32 = 0xb4;
+export const F32_DEMOTE_F64: u32 = 0xb6;
+export const F64_CONVERT_I32_S: u32 = 0xb7;
+export const F64_CONVERT_I64_S: u32 = 0xb9;
+export const F64_PROMOTE_F32: u32 = 0xbb;
+export const I32_REINTERPRET_F32: u32 = 0xbc;
+export const I64_REINTERPRET_F64: u32 = 0xbd;
 export const I64_EXTEND8_S: u32 = 0xc2;
 export const I64_EXTEND16_S: u32 = 0xc3;
 export const I64_EXTEND32_S: u32 = 0xc4;
 
 export const TYPE_I32: u32 = 0x7f;
 export const TYPE_I64: u32 = 0x7e;
+export const TYPE_F32: u32 = 0x7d;
+export const TYPE_F64: u32 = 0x7c;
 export const TYPE_FUNCTION: u32 = 0x60;
 export const TYPE_VOID: u32 = 0x40;
 
@@ -153,6 +186,25 @@ export function localTee(index: u32): void {
 /** A load or store; no alignment is promised. */
 export function access(opcode: u32, offset: u32): void {
   byte(opcode);
+  byte(0);
+  unsigned(offset);
+}
+
+/** i64.trunc_sat_f32_s and f64_s: prefix FC. */
+export function truncateSaturating(double: bool): void {
+  byte(0xfc);
+  byte(double ? 6 : 4);
+}
+
+/** An opcode of the vector instructions, those with the prefix FD. */
+export function vector(opcode: u32): void {
+  byte(0xfd);
+  unsigned(opcode);
+}
+
+/** As access(), for vectors. */
+export function vectorAccess(opcode: u32, offset: u32): void {
+  vector(opcode);
   byte(0);
   unsigned(offset);
 }

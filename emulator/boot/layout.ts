@@ -15,7 +15,9 @@ export const COMMAND_LINE_ROOM = 0x10000;
 export const EBDA_BASE = 0x9fc00;
 /** ACPI tables: from the root pointer, which Linux looks for in 0xe0000..0xfffff. */
 export const ACPI_BASE = 0xe0000;
-export const ACPI_END = 0x100000;
+export const ACPI_END = 0xf0000;
+/** SMBIOS entry point, which Linux looks for in 0xf0000..0xfffff, and its structures. */
+export const SMBIOS_BASE = 0xf0000;
 export const PAGE_SIZE = 0x1000;
 export const HIGH_MEMORY_BASE = 0x100000;
 

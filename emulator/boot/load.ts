@@ -7,6 +7,7 @@ import { EBDA_BASE } from "./layout";
 import { loadLinux } from "./linux";
 import { isMultiboot, loadMultiboot } from "./multiboot";
 import { isBzImage } from "./setup-header";
+import { buildSmbios } from "./smbios";
 import type { BootImage, BootRegion } from "./types";
 
 const BDA_BASE = 0x400;
@@ -42,7 +43,9 @@ export async function loadBoot(source: BootSource, memorySize: number): Promise<
   const e820 = buildE820(memorySize);
   const acpi = buildAcpi();
   const acpiRegion = { name: "ACPI tables", gpa: acpi.base, bytes: acpi.bytes };
-  const firmware = [...biosDataArea(), acpiRegion];
+  const smbios = buildSmbios();
+  const smbiosRegion = { name: "SMBIOS tables", gpa: smbios.base, bytes: smbios.bytes };
+  const firmware = [...biosDataArea(), acpiRegion, smbiosRegion];
   const described = { e820, acpi: { rsdp: acpi.rsdp, tables: acpi.tables } };
 
   if (isBzImage(kernel)) {

@@ -27,6 +27,17 @@ export class PortBus {
     this.devices.fill(device, first, last + 1);
   }
 
+  /** Takes ports first..last away from a device that has them. */
+  unregister(first: number, last: number, device: PortDevice): void {
+    for (let port = first; port <= last; port++) {
+      if (this.devices[port] === device) this.devices[port] = undefined;
+    }
+  }
+
+  isFree(first: number, last: number): boolean {
+    return this.devices.slice(first, last + 1).every((device) => !device);
+  }
+
   read(port: number, size: number): number {
     const device = this.devices[port & 0xffff];
     if (!device) return size === 4 ? 0xffffffff : size === 2 ? 0xffff : 0xff;

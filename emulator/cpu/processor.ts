@@ -10,7 +10,6 @@ import {
   EXIT_REQUEST,
   EXIT_SHUTDOWN,
   HALTED,
-  INLINE_THRESHOLD,
   INSTRUCTION_COUNT,
   INSTRUCTION_LIMIT,
   INTERRUPT_PENDING,
@@ -23,6 +22,8 @@ import {
   RIP,
   STATE_END,
   STOP_REQUEST,
+  TLB_ENTRY_SIZE,
+  TLB_MASK,
   TRANSLATED_FUNCTIONS,
   TRANSLATE_AT_ONCE,
   TRANSLATE_THRESHOLD,
@@ -109,8 +110,6 @@ const PAGE = 4096;
 
 /** Runs of a block after which compiling it pays. */
 const TRANSLATE_AFTER = 1000;
-/** Runs after which compiling it with all that it calls does: large functions take V8 long to make fast. */
-const INLINE_AFTER = 5_000_000;
 
 /** One instance of the core: a processor and the RAM it sees. */
 export class Processor {
@@ -139,15 +138,11 @@ export class Processor {
     this.memory = new GuestMemory(memory, memorySize, (gpa, length) => this.core.invalidateCode(gpa, length));
     this.bytes.fill(PAGE_RAM, PAGE_KIND, PAGE_KIND + memorySize / PAGE);
     this.core.initialize();
-    this.setTranslateThreshold(TRANSLATE_AFTER, INLINE_AFTER);
+    this.setTranslateThreshold(TRANSLATE_AFTER);
   }
 
-  /**
-   * After how many runs of a block its region is translated, Infinity for never; and after how many it is translated
-   * anew together with what it calls.
-   */
-  setTranslateThreshold(runs: number, inlineRuns = runs * 50): void {
-    this.setU32(INLINE_THRESHOLD, Math.min(inlineRuns, 0xffffffff));
+  /** After how many runs of a block its region is translated, Infinity for never. */
+  setTranslateThreshold(runs: number): void {
     this.setU32(TRANSLATE_THRESHOLD, Number.isFinite(runs) ? runs : 0xffffffff);
   }
 
@@ -208,6 +203,7 @@ export class Processor {
     return readStatistics((address) => this.getU64(address), {
       instructions: this.instructionCount,
       regionsAlive: this.getU32(TRANSLATED_FUNCTIONS),
+      tlbEntries: this.getU32(TLB_MASK) / TLB_ENTRY_SIZE + 1,
       compileMs: this.translations.compileMs,
       exits: {
         budget: this.exits[EXIT_BUDGET]!,

@@ -17,12 +17,14 @@ import {
   STATISTIC_REGIONS,
   STATISTIC_REGION_ENTRIES,
   STATISTIC_TLB_FILLS,
+  STATISTIC_TLB_FLUSHES,
+  STATISTIC_TLB_RESIZES,
   STATISTIC_TRANSLATED_BYTES,
   STATISTIC_TRANSLATED_INSTRUCTIONS,
 } from "../../assembly/state";
 import type { HandlerCount, MachineStatistics } from "../machine-types";
 
-type HostCounted = Pick<MachineStatistics, "instructions" | "regionsAlive" | "compileMs" | "exits">;
+type HostCounted = Pick<MachineStatistics, "instructions" | "regionsAlive" | "tlbEntries" | "compileMs" | "exits">;
 
 /** The core's counters, by `counter` which reads 64 bits of its state, with those that the host keeps. */
 export function readStatistics(counter: (address: number) => number, host: HostCounted): MachineStatistics {
@@ -47,6 +49,8 @@ export function readStatistics(counter: (address: number) => number, host: HostC
     exceptions: counter(STATISTIC_EXCEPTIONS),
     interrupts: counter(STATISTIC_INTERRUPTS),
     tlbFills: counter(STATISTIC_TLB_FILLS),
+    tlbFlushes: counter(STATISTIC_TLB_FLUSHES),
+    tlbResizes: counter(STATISTIC_TLB_RESIZES),
     handlers: handlerCounts(counter),
   };
 }

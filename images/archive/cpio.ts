@@ -86,3 +86,17 @@ export function writeCpio(entries: readonly CpioEntry[]): Uint8Array<ArrayBuffer
   }
   return archive;
 }
+
+/**
+ * Archives one behind the other, compressed or not, as one initramfs: the kernel unpacks all of them in their order
+ * (Documentation/driver-api/early-userspace/buffer-format.rst). One that is not compressed must begin at a multiple of 4.
+ */
+export function joinArchives(archives: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(archives.reduce((sum, archive) => align4(sum) + archive.length, 0));
+  let offset = 0;
+  for (const archive of archives) {
+    whole.set(archive, align4(offset));
+    offset = align4(offset) + archive.length;
+  }
+  return whole;
+}

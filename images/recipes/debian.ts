@@ -1,16 +1,13 @@
-import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigurationError } from "../../emulator/machine-types";
+import { withApt, type Apt, type Architecture } from "../apt";
 import { unxz } from "../archive/rpm";
 import { cachedGuest, sha256, storeGuest, type BuiltGuest } from "../cache";
 import { buildInitramfs } from "../initramfs";
 import { indexModules, orderModules } from "../modules";
 import type { GuestOptions, Recipe } from "../types";
 import { readInit, SERIAL_CONSOLE, WANTED_MODULES } from "./common";
-
-type Architecture = "amd64" | "i386";
 
 interface Variant {
   readonly name: string;
@@ -20,63 +17,8 @@ interface Variant {
   readonly metapackage: string;
 }
 
-/** Runs a program with the variant's apt configuration; its output, or undefined if it failed. */
-type Run = (program: string, args: readonly string[]) => Promise<string | undefined>;
-
-function runner(cwd: string, configuration: string): Run {
-  return (program, args) =>
-    new Promise((resolve, reject) => {
-      const environment = { ...process.env, APT_CONFIG: configuration, LC_ALL: "C" };
-      const child = spawn(program, args, { cwd, env: environment, stdio: ["ignore", "pipe", "ignore"] });
-      let output = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-      child.on("error", () =>
-        reject(new ConfigurationError(`Debian's guests need apt and dpkg; ${program} cannot be run.`)),
-      );
-      child.on("close", (code) => resolve(code === 0 ? output : undefined));
-    });
-}
-
-/** State and cache below a folder of our own, so that neither root nor the system's lists are touched. */
-async function prepareApt(folder: string, architecture: Architecture): Promise<Run> {
-  for (const path of ["state/lists/partial", "cache/archives/partial"])
-    await mkdir(join(folder, path), { recursive: true });
-  await writeFile(join(folder, "status"), "");
-  const configuration = join(folder, "apt.conf");
-  await writeFile(
-    configuration,
-    [
-      `Dir::State "${join(folder, "state")}";`,
-      `Dir::State::status "${join(folder, "status")}";`,
-      `Dir::Cache "${join(folder, "cache")}";`,
-      'Dir::Log "/dev/null";',
-      `APT::Architecture "${architecture}";`,
-      "#clear APT::Architectures;",
-      `APT::Architectures { "${architecture}"; };`,
-      'Acquire::Languages "none";',
-      // Drops privileges only where the folder could still be read.
-      ...(process.getuid?.() === 0 ? ['APT::Sandbox::User "root";'] : []),
-      "",
-    ].join("\n"),
-  );
-  return runner(folder, configuration);
-}
-
-async function unpack(run: Run, folder: string, name: string): Promise<string> {
-  if ((await run("apt-get", ["download", "-q", name])) === undefined) {
-    throw new ConfigurationError(`Debian's package ${name} cannot be fetched; see that apt reaches its mirror.`);
-  }
-  const file = (await readdir(folder)).find((entry) => entry.startsWith(`${name}_`) && entry.endsWith(".deb"));
-  const target = join(folder, "unpacked", name);
-  await mkdir(target, { recursive: true });
-  if (!file || (await run("dpkg-deb", ["-x", join(folder, file), target])) === undefined) {
-    throw new ConfigurationError(`Debian's package ${name} cannot be unpacked.`);
-  }
-  return target;
-}
-
-async function findKernelPackage(run: Run, variant: Variant): Promise<string> {
-  const depends = (await run("apt-cache", ["depends", "--important", variant.metapackage])) ?? "";
+async function findKernelPackage(apt: Apt, variant: Variant): Promise<string> {
+  const depends = await apt.depends(variant.metapackage);
   const kernel = /Depends: (linux-image-\d[\w.+-]*)/.exec(depends)?.[1];
   if (!kernel) {
     throw new ConfigurationError(
@@ -94,15 +36,11 @@ async function readModule(path: string): Promise<Uint8Array> {
 
 async function build(variant: Variant, options: GuestOptions): Promise<BuiltGuest> {
   const { log } = options;
-  const folder = await mkdtemp(join(tmpdir(), "hypertab-apt-"));
-  try {
-    const run = await prepareApt(folder, variant.architecture);
-    log?.(`fetching Debian's package lists for ${variant.architecture}`);
-    await run("apt-get", ["update", "-q"]);
-    const kernelPackage = await findKernelPackage(run, variant);
+  return withApt(variant.architecture, log, async (apt) => {
+    const kernelPackage = await findKernelPackage(apt, variant);
     log?.(`fetching ${kernelPackage} and busybox-static`);
-    const kernelRoot = await unpack(run, folder, kernelPackage);
-    const busyboxRoot = await unpack(run, folder, "busybox-static");
+    const kernelRoot = await apt.unpack(kernelPackage);
+    const busyboxRoot = await apt.unpack("busybox-static");
 
     log?.("building the initramfs");
     const version = kernelPackage.replace(/^linux-image-/, "").replace(/-unsigned$/, "");
@@ -130,9 +68,7 @@ async function build(variant: Variant, options: GuestOptions): Promise<BuiltGues
       source: `Debian's ${kernelPackage} and busybox-static`,
       commandLine: SERIAL_CONSOLE,
     };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function recipeId(variant: Variant): Promise<string> {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigurationError } from "../../emulator/machine-types";
+import { joinArchives } from "../archive/cpio";
 import { cachedGuest, sha256, storeGuest } from "../cache";
 import { checkoutDirectory } from "../checkout";
 import { powerOverlay } from "../initramfs";
@@ -36,7 +37,7 @@ async function check(folder: string, file: keyof typeof FILES): Promise<Uint8Arr
 }
 
 /** Changes when what get() makes would. */
-const RECIPE = `el6 1 ${FILES["initramfs.gz"]}`;
+const RECIPE = `el6 2 ${FILES["initramfs.gz"]}`;
 
 /** The kernel and drivers of Enterprise Linux 6.6, from a folder outside the project. */
 export const el6: Recipe = {
@@ -60,8 +61,8 @@ export const el6: Recipe = {
     if (cached) return cached;
     return storeGuest(options.cacheDir, "el6", {
       kernel,
-      // The kernel takes archives one after another. This one lets `poweroff`, and Hyper-V's shutdown, turn it off.
-      initrd: Buffer.concat([initramfs, powerOverlay()]),
+      // The second one lets `poweroff`, and Hyper-V's shutdown, turn it off.
+      initrd: joinArchives([initramfs, powerOverlay()]),
       recipe: RECIPE,
       source: `the files in ${folder}, whose checksums are right`,
       commandLine: SERIAL_CONSOLE,

@@ -2,8 +2,11 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { FileStore } from "../../cli/disk/file-store";
+import { createVhdx } from "../../emulator/storage/vhdx/create";
 import { checkoutDirectory } from "../../images/checkout";
 import { getGuest, type GuestOptions } from "../../images/catalog";
+import { BENCH_DISK_SIZE } from "./disk-phases";
 import type { Emulator, GuestFiles } from "./emulators/emulator";
 import { measure, type ClockName, type Run } from "./measure";
 import type { Phase } from "./phases";
@@ -90,7 +93,8 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
   const byEmulator = new Map(able.map(({ name }) => [name, [] as Run[]]));
   for (let run = 1; run <= runs; run++) {
     for (const emulator of able) {
-      const result = await measure(emulator, files, timeoutSeconds);
+      const disk = await newDisk(folder, settings.phases);
+      const result = await measure(emulator, { ...files, disk }, timeoutSeconds);
       byEmulator.get(emulator.name)!.push(result);
       const times = Object.entries(result[settings.clock]).map(([phase, time]) => `${phase} ${time.toFixed(2)}`);
       const line = `${guest.name}, run ${run} of ${runs}, ${emulator.name}: ${times.join("  ")}`;
@@ -98,6 +102,17 @@ async function benchGuest(guest: BenchGuest, folder: string, settings: BenchSett
     }
   }
   return able.map(({ name, ours }) => ({ guest: guest.name, emulator: name, ours, runs: byEmulator.get(name)! }));
+}
+
+/** A disk as it is made by us for everyone: dynamic, of the usual block size. None for phases without one. */
+export async function newDisk(folder: string, phases: readonly Phase[]): Promise<GuestFiles["disk"]> {
+  if (!phases.some(({ disk }) => disk)) return undefined;
+  const path = join(folder, "disk.vhdx");
+  await rm(path, { force: true });
+  const store = FileStore.create(path);
+  await createVhdx(store, { size: BENCH_DISK_SIZE, type: "dynamic" });
+  await store.close();
+  return { path, size: BENCH_DISK_SIZE };
 }
 
 /** The same files for all: the guest's kernel, and its initramfs with the phases. */

@@ -2,17 +2,10 @@
 // fills them, copies the lower half to the upper one 4 times by REP MOVS and 4 times by loads and stores, then reads
 // and writes 4 million dwords at random places. Exit status 0, or 1 if there is no memory.
 
+import { back, type Code, dword, exit32, exit64, program } from "./assemble";
+
 const MIB = 1 << 20;
-const BASE = 0x400000;
 const RANDOM_STEPS = 4_000_000;
-
-type Code = readonly number[];
-
-const dword = (value: number): Code => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
-const word = (value: number): Code => dword(value).slice(0, 2);
-const qword = (value: number): Code => [...dword(value), 0, 0, 0, 0];
-/** The displacement of a short jump back over `body` and the jump itself. */
-const back = (body: Code): number => -(body.length + 2) & 0xff;
 
 /** EBX or RBX holds the mapping's address from here on; the code has no absolute addresses. */
 function work(bits: 32 | 64): Code {
@@ -58,11 +51,6 @@ function work(bits: 32 | 64): Code {
 
 /** Linux, i386: EAX has the number, arguments in EBX, ECX, EDX, ESI, EDI, EBP. */
 function code32(): Code {
-  const exit = (status: number): Code => [
-    ...[0xbb, ...dword(status)], // mov ebx, status
-    ...[0xb8, ...dword(1)], // mov eax, exit
-    ...[0xcd, 0x80],
-  ];
   return [
     ...[0xb8, ...dword(192)], // mov eax, mmap2
     ...[0x31, 0xdb], // xor ebx, ebx
@@ -73,21 +61,16 @@ function code32(): Code {
     ...[0x31, 0xed], // xor ebp, ebp
     ...[0xcd, 0x80],
     ...[0x3d, ...dword(0xfffff000)], // cmp eax, -4096
-    ...[0x76, exit(1).length], // jbe
-    ...exit(1),
+    ...[0x76, exit32(1).length], // jbe
+    ...exit32(1),
     ...[0x89, 0xc3], // mov ebx, eax
     ...work(32),
-    ...exit(0),
+    ...exit32(0),
   ];
 }
 
 /** Linux, x86-64: RAX has the number, arguments in RDI, RSI, RDX, R10, R8, R9. */
 function code64(): Code {
-  const exit = (status: number): Code => [
-    ...[0xbf, ...dword(status)], // mov edi, status
-    ...[0xb8, ...dword(60)], // mov eax, exit
-    ...[0x0f, 0x05],
-  ];
   return [
     ...[0xb8, ...dword(9)], // mov eax, mmap
     ...[0x31, 0xff], // xor edi, edi
@@ -98,52 +81,15 @@ function code64(): Code {
     ...[0x45, 0x31, 0xc9], // xor r9d, r9d
     ...[0x0f, 0x05],
     ...[0x48, 0x3d, ...dword(0xfffff000)], // cmp rax, -4096
-    ...[0x76, exit(1).length], // jbe
-    ...exit(1),
+    ...[0x76, exit64(1).length], // jbe
+    ...exit64(1),
     ...[0x48, 0x89, 0xc3], // mov rbx, rax
     ...work(64),
-    ...exit(0),
+    ...exit64(0),
   ];
 }
 
-const IDENT_SIZE = 16;
-const PT_LOAD = 1;
-const PF_R_X = 5;
-const ET_EXEC = 2;
-const EM_386 = 3;
-const EM_X86_64 = 62;
-
-/** The program as a file. ELF header and one program header as the System V ABI's generic part lays them out. */
+/** The program as a file. */
 export function memoryProgram(bits: 32 | 64): Uint8Array {
-  const is64 = bits === 64;
-  const code = is64 ? code64() : code32();
-  const address = is64 ? qword : dword;
-  const headerSize = is64 ? 64 : 52;
-  const programHeaderSize = is64 ? 56 : 32;
-  const start = headerSize + programHeaderSize;
-  const size = start + code.length;
-  const ident = [0x7f, 0x45, 0x4c, 0x46, is64 ? 2 : 1, 1, 1];
-  const header: Code = [
-    ...ident,
-    ...new Array<number>(IDENT_SIZE - ident.length).fill(0),
-    ...word(ET_EXEC),
-    ...word(is64 ? EM_X86_64 : EM_386),
-    ...dword(1),
-    ...address(BASE + start),
-    ...address(headerSize),
-    ...address(0),
-    ...dword(0),
-    ...word(headerSize),
-    ...word(programHeaderSize),
-    ...word(1),
-    // No sections.
-    ...word(0),
-    ...word(0),
-    ...word(0),
-  ];
-  const extent: Code = [...address(0), ...address(BASE), ...address(BASE), ...address(size), ...address(size)];
-  const programHeader: Code = is64
-    ? [...dword(PT_LOAD), ...dword(PF_R_X), ...extent, ...qword(0x1000)]
-    : [...dword(PT_LOAD), ...extent, ...dword(PF_R_X), ...dword(0x1000)];
-  return Uint8Array.from([...header, ...programHeader, ...code]);
+  return program(bits, bits === 64 ? code64() : code32());
 }

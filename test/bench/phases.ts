@@ -9,6 +9,8 @@ export interface Phase {
   readonly setup?: string;
   /** Shell text that is measured; the boot has none. */
   readonly script?: string;
+  /** Whether the guest needs a disk for it. */
+  readonly disk?: boolean;
 }
 
 // Small builds of awk have no sqrt: Newton's steps make the root.

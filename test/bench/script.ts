@@ -1,7 +1,8 @@
-import { S_IFDIR, S_IFREG, writeCpio } from "../../images/archive/cpio";
+import { joinArchives, S_IFDIR, S_IFREG, writeCpio } from "../../images/archive/cpio";
 import { BEGIN, DONE, END, marker } from "./markers";
 import { memoryProgram } from "./memory-program";
 import type { Phase } from "./phases";
+import { randomReadProgram } from "./random-read-program";
 
 /** Where the guest finds the script; the kernel's command line names it. */
 export const SCRIPT_PATH = "/bench/run.sh";
@@ -18,20 +19,15 @@ export function benchScript(phases: readonly Phase[]): string {
   return lines.join("\n") + "\n";
 }
 
-/**
- * The guest's initramfs with the script and its programs behind it, as an archive of its own: the kernel unpacks all
- * that follow each other (Documentation/driver-api/early-userspace/buffer-format.rst).
- */
+/** The guest's initramfs with the script and its programs behind it, as an archive of its own. */
 export function withScript(initrd: Uint8Array, phases: readonly Phase[], bits: 32 | 64): Uint8Array {
-  const segment = writeCpio([
-    { name: "bench", mode: S_IFDIR | 0o755, data: new Uint8Array(0) },
-    { name: SCRIPT_PATH.slice(1), mode: S_IFREG | 0o755, data: new TextEncoder().encode(benchScript(phases)) },
-    { name: "bench/memory", mode: S_IFREG | 0o755, data: memoryProgram(bits) },
+  return joinArchives([
+    initrd,
+    writeCpio([
+      { name: "bench", mode: S_IFDIR | 0o755, data: new Uint8Array(0) },
+      { name: SCRIPT_PATH.slice(1), mode: S_IFREG | 0o755, data: new TextEncoder().encode(benchScript(phases)) },
+      { name: "bench/memory", mode: S_IFREG | 0o755, data: memoryProgram(bits) },
+      { name: "bench/random-read", mode: S_IFREG | 0o755, data: randomReadProgram(bits) },
+    ]),
   ]);
-  // An archive that is not compressed must begin at a multiple of 4.
-  const start = Math.ceil(initrd.length / 4) * 4;
-  const whole = new Uint8Array(start + segment.length);
-  whole.set(initrd);
-  whole.set(segment, start);
-  return whole;
 }

@@ -12,23 +12,46 @@ import { build } from "vite";
 const here = dirname(fileURLToPath(import.meta.url));
 const executablePath = process.env["HYPERTAB_CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Serves storage-page.ts on an origin of its own. */
-export async function servePage(): Promise<{ address: string; stop: () => void }> {
-  const bundle = await build({
+/** A script of ours as one module. @param entry path below test/ */
+async function bundle(entry: string): Promise<string> {
+  const built = await build({
     configFile: false,
     logLevel: "warn",
-    build: { write: false, target: "es2023", lib: { entry: join(here, "storage-page.ts"), formats: ["es"] } },
+    build: { write: false, target: "es2023", lib: { entry: join(here, "..", entry), formats: ["es"] } },
   });
-  const first = Array.isArray(bundle) ? bundle[0] : undefined;
-  const code = first && "output" in first ? first.output[0].code : "";
+  const first = Array.isArray(built) ? built[0] : undefined;
+  return first && "output" in first ? first.output[0].code : "";
+}
+
+/** What a test's page has besides itself, by path of the URL. */
+export interface PageContent {
+  /** Scripts of ours, as paths below test/. */
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Serves a page with a script of ours, a path below test/, on an origin of its own. */
+export async function servePage(
+  entry: string,
+  { scripts = {}, files = {} }: PageContent = {},
+): Promise<{ address: string; stop: () => void }> {
+  const content = new Map<string | undefined, string | Uint8Array>(Object.entries(files));
+  for (const [url, script] of Object.entries({ ...scripts, "/page.js": entry })) content.set(url, await bundle(script));
+  const page = '<!doctype html><title>test</title><script type="module" src="/page.js"></script>';
   const server: Server = createServer((request, response) => {
-    const script = request.url === "/page.js";
-    response.setHeader("content-type", script ? "text/javascript" : "text/html");
-    response.end(script ? code : '<!doctype html><title>storage</title><script type="module" src="/page.js"></script>');
+    const found = content.get(request.url) ?? page;
+    const type =
+      found === page ? "text/html" : typeof found === "string" ? "text/javascript" : "application/octet-stream";
+    response.setHeader("content-type", type);
+    response.end(found);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  return { address: `http://localhost:${(server.address() as AddressInfo).port}/`, stop: () => server.close() };
+  const stop = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { address: `http://localhost:${(server.address() as AddressInfo).port}/`, stop };
 }
 
 /** A Chromium of our own with a profile that outlives it: one that can be killed. */
@@ -68,11 +91,20 @@ export class KillableBrowser {
     throw new Error("Chromium did not open its debugging port in 30 s");
   }
 
-  async open(address: string): Promise<Page> {
+  /** Opens a page, and waits until its script has set a variable of that name. */
+  async open(address: string, variable = "storagePage"): Promise<Page> {
     const page = await this.browser.contexts()[0]!.newPage();
     await page.goto(address);
-    await page.waitForFunction("globalThis.storagePage !== undefined");
+    await page.waitForFunction(`globalThis.${variable} !== undefined`);
     return page;
+  }
+
+  /** As a user closes it. */
+  async close(): Promise<void> {
+    const ended = once(this.child, "exit");
+    const session = await this.browser.newBrowserCDPSession();
+    await session.send("Browser.close").catch(() => undefined);
+    await ended;
   }
 
   /** As if the power of the browser were cut. */

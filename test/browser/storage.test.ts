@@ -16,7 +16,7 @@ describe.skipIf(!chromiumIsThere)("disks in IndexedDB", () => {
   let server: Awaited<ReturnType<typeof servePage>>;
   let profile: string;
   beforeAll(async () => {
-    server = await servePage();
+    server = await servePage("browser/storage-page.ts");
     profile = mkdtempSync(join(tmpdir(), "hypertab-profile-"));
   });
   afterAll(() => {

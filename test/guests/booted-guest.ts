@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Machine } from "../../emulator/machine";
 import type { MachineSettings, StopReason, TimeMode } from "../../emulator/machine-types";
+import { joinArchives } from "../../images/archive/cpio";
 import { getGuest, guestOptions } from "../../images/catalog";
 
 /** build/core.wasm; the test command builds it first. */
@@ -14,6 +15,8 @@ export interface GuestSettings extends Pick<MachineSettings, "drives" | "transla
   readonly time: TimeMode;
   readonly memoryMiB?: number;
   readonly append?: string;
+  /** A further archive for the initramfs. */
+  readonly overlay?: Uint8Array;
 }
 
 /** A guest of images/ on a machine of its own, and a person's view of its console. */
@@ -40,14 +43,14 @@ export class BootedGuest {
   /** Fetches or builds the guest, and starts it. */
   static async boot(
     name: string,
-    { time, memoryMiB = 256, append = "", ...settings }: GuestSettings,
+    { time, memoryMiB = 256, append = "", overlay, ...settings }: GuestSettings,
   ): Promise<BootedGuest> {
     const guest = await getGuest(name, guestOptions(process.env));
     return BootedGuest.start({
       core: coreModule(),
       boot: {
         kernel: new Uint8Array(readFileSync(guest.kernel)),
-        initrd: new Uint8Array(readFileSync(guest.initrd)),
+        initrd: joinArchives([readFileSync(guest.initrd), overlay ?? new Uint8Array(0)]),
         commandLine: `${guest.commandLine} ${append}`.trim(),
       },
       memoryMiB,

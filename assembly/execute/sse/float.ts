@@ -6,7 +6,7 @@
 import { xmmReg } from "../../decode/instruction";
 import { IMM8U, MAP_3A, MODRM, PP_66, PP_F2, PP_F3, PP_NONE, TWO, definePrefixed } from "../../decode/tables";
 import { immediate } from "../../decode/instruction";
-import { begin, deliver, quickMode } from "./mxcsr";
+import { begin, deliver, ordinaryMode, quickMode } from "./mxcsr";
 import { first, put, putLow32, putLow64, source128, source32, source64 } from "./operands";
 import {
   fractionBits,
@@ -115,8 +115,43 @@ function quick64(a: v128, b: v128, result: v128): bool {
   const least = <T>(<T>2 << <T>fractionBits<T>());
   return magnitude<T>(a) - least < infinity<T>() - least;
 }
-function quickScalar<T>(a: T, b: T, result: T): bool {
-  return quickMode() && ordinaryBits<T>(a) && ordinaryBits<T>(b) && plainBits<T>(result);
+/** Bits of the significand down to the last that is set, of a normal number. */
+// @ts-ignore: decorator
+@inline function significantBits<T>(a: T): u32 {
+  return fractionBits<T>() + 1 - min<u32>(<u32>ctz<T>(a), fractionBits<T>());
+}
+/** True if a result that is a normal number is exact; false may be wrong. Of a sum by the error that Knuth's algorithm
+ * finds (The Art of Computer Programming, volume 2, 4.2.2), of the others by the bits of a product. */
+// @ts-ignore: decorator
+@inline function isExact<T, F>(kind: u32, a: T, b: T, result: T): bool {
+  const r = reinterpret<F>(result);
+  const x = reinterpret<F>(a);
+  const y = reinterpret<F>(b);
+  if (kind == ADD || kind == SUB) {
+    const z = kind == SUB ? -y : y;
+    const second = r - x;
+    return x - (r - second) + (z - second) == 0;
+  }
+  const most = fractionBits<T>() + 1;
+  if (kind == MUL) return significantBits<T>(a) + significantBits<T>(b) <= most;
+  if (kind == DIV) return significantBits<T>(result) + significantBits<T>(b) <= most && r * y == x;
+  return significantBits<T>(result) * 2 <= most && r * r == y;
+}
+
+/** True if a result that is zero is so exactly: a difference, or from a factor or dividend that is zero. */
+// @ts-ignore: decorator
+@inline function isExactZero<T>(kind: u32, a: T, b: T, result: T): bool {
+  if (magnitude<T>(result) != 0) return false;
+  if (kind == MUL) return magnitude<T>(a) == 0 || magnitude<T>(b) == 0;
+  return kind != DIV || magnitude<T>(a) == 0;
+}
+
+// @ts-ignore: decorator
+@inline function quickScalar<T, F>(kind: u32, a: T, b: T, result: T): bool {
+  if (!ordinaryMode() || !ordinaryBits<T>(a) || !ordinaryBits<T>(b)) return false;
+  // MIN and MAX give an operand.
+  if (kind == MIN || kind == MAX || isExactZero<T>(kind, a, b, result)) return true;
+  return plainBits<T>(result) && (quickMode() || isExact<T, F>(kind, a, b, result));
 }
 
 // @ts-ignore: decorator
@@ -159,14 +194,14 @@ function quickScalar<T>(a: T, b: T, result: T): bool {
   const b = source32(op);
   const a = kind == SQRT ? b : load<u32>(xmmReg(op));
   const result = reinterpret<u32>(computeScalar<f32>(kind, reinterpret<f32>(a), reinterpret<f32>(b)));
-  putLow32(op, quickScalar<u32>(a, b, result) ? result : softScalar<u32>(kind, a, b));
+  putLow32(op, quickScalar<u32, f32>(kind, a, b, result) ? result : softScalar<u32>(kind, a, b));
 }
 // @ts-ignore: decorator
 @inline function scalar64(op: u32, kind: u32): void {
   const b = source64(op);
   const a = kind == SQRT ? b : load<u64>(xmmReg(op));
   const result = reinterpret<u64>(computeScalar<f64>(kind, reinterpret<f64>(a), reinterpret<f64>(b)));
-  putLow64(op, quickScalar<u64>(a, b, result) ? result : softScalar<u64>(kind, a, b));
+  putLow64(op, quickScalar<u64, f64>(kind, a, b, result) ? result : softScalar<u64>(kind, a, b));
 }
 
 function addps(op: u32): void { packed32(op, ADD); }

@@ -67,3 +67,7 @@ export function deliver(): void {
 @inline export function quickMode(): bool {
   return (load<u32>(MXCSR) & (RC | DAZ | PM | PE)) == (PM | PE);
 }
+
+/** True if a result that is exact, of ordinary numbers, is what the processor's own arithmetic gives. */
+// @ts-ignore: decorator
+@inline export function ordinaryMode(): bool { return (load<u32>(MXCSR) & (RC | DAZ)) == 0; }

@@ -34,6 +34,7 @@ import {
   setResult,
   setStackFault,
 } from "./extended";
+import { finishQuick, pushNarrowQuick, quickBits, roundQuick } from "./quick";
 import {
   DE,
   IE,
@@ -78,15 +79,25 @@ function pushExpanded(op: u32): void {
 
 function fldSingle(op: u32): void {
   checkWaiting();
+  const value = read<u32>(operandAddress(op, 4, false));
+  if (pushNarrowQuick(value, 23)) {
+    recordMemoryInstruction(op);
+    return;
+  }
   begin();
-  expandSingle(read<u32>(operandAddress(op, 4, false)));
+  expandSingle(value);
   pushExpanded(op);
 }
 
 function fldDouble(op: u32): void {
   checkWaiting();
+  const value = read<u64>(operandAddress(op, 8, false));
+  if (pushNarrowQuick(value, 52)) {
+    recordMemoryInstruction(op);
+    return;
+  }
   begin();
-  expandDouble(read<u64>(operandAddress(op, 8, false)));
+  expandDouble(value);
   pushExpanded(op);
 }
 
@@ -179,6 +190,13 @@ function endStore(op: u32, stored: bool, pop: bool): void {
 }
 
 function fstSingle(op: u32): void {
+  checkWaiting();
+  if (roundQuick(23)) {
+    write<u32>(operandAddress(op, 4, true), <u32>quickBits);
+    recordMemoryInstruction(op);
+    finishQuick(modrmReg(op) == 3);
+    return;
+  }
   beginStore();
   const value = toSingle(storedSignificand, storedSignExponent);
   const stored = mayStore();
@@ -187,6 +205,13 @@ function fstSingle(op: u32): void {
 }
 
 function fstDouble(op: u32): void {
+  checkWaiting();
+  if (roundQuick(52)) {
+    write<u64>(operandAddress(op, 8, true), <u64>quickBits);
+    recordMemoryInstruction(op);
+    finishQuick(modrmReg(op) == 3);
+    return;
+  }
   beginStore();
   const value = toDouble(storedSignificand, storedSignExponent);
   const stored = mayStore();

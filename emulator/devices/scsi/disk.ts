@@ -20,6 +20,7 @@ import { inquiry } from "./inquiry";
 import { modeSelect, modeSense } from "./mode";
 import * as scsi from "./opcodes";
 import { OverlapOrder } from "./overlap-order";
+import { PersistentReservations } from "./reservations";
 import {
   CAPACITY_DATA_HAS_CHANGED,
   CheckCondition,
@@ -58,14 +59,16 @@ const MODE_PAGES = new Map([[PAGE_CACHING, cachingPage()]]);
 type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
 
 /**
- * A direct-access device on a disk image: what Hyper-V's guests know as "Msft Virtual Disk" (SPC-4, SBC-3). It answers
- * PERSISTENT RESERVE as Hyper-V does for a disk that no other machine shares: as a command that it does not know.
+ * A direct-access device on a disk image: what Hyper-V's guests know as "Msft Virtual Disk" (SPC-4, SBC-3). As there,
+ * PERSISTENT RESERVE is a command that it does not know unless the drive was attached with support for it.
  */
 export class ScsiDisk implements LogicalUnit {
   readonly kind = "disk";
   private readonly transfer: DiskTransfer;
   /** What the initiator believes; a change is told once. */
   private knownSize: number;
+  private readonly fallbackIdentity: Uint8Array;
+  private readonly reservations: PersistentReservations | undefined;
 
   /**
    * @param id 16 bytes that name the unit to its guest, used if the image has no identity of its own
@@ -73,11 +76,19 @@ export class ScsiDisk implements LogicalUnit {
    */
   constructor(
     readonly disk: Disk,
-    private readonly id: Uint8Array,
+    id: Uint8Array,
     onError: (error: unknown) => void,
+    { persistentReservations = false } = {},
   ) {
     this.transfer = new DiskTransfer(disk, new OverlapOrder(), onError);
     this.knownSize = disk.size;
+    this.fallbackIdentity = id;
+    this.reservations = persistentReservations ? new PersistentReservations() : undefined;
+  }
+
+  /** 16 bytes that name the unit. */
+  get identity(): Uint8Array {
+    return this.disk.identity ?? this.fallbackIdentity;
   }
 
   execute(command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
@@ -103,10 +114,12 @@ export class ScsiDisk implements LogicalUnit {
 
   private readonly handlers: ReadonlyMap<number, Handler> = new Map<number, Handler>([
     [scsi.TEST_UNIT_READY, () => good()],
-    // Nothing on a virtual disk is to be prepared, tested, reserved against others, or taken out.
+    // Nothing on a virtual disk is to be prepared, tested, or taken out.
     [scsi.FORMAT_UNIT, () => good()],
-    [scsi.RESERVE_6, () => good()],
-    [scsi.RELEASE_6, () => good()],
+    [scsi.RESERVE_6, () => this.reserve()],
+    [scsi.RELEASE_6, () => this.reserve()],
+    [scsi.PERSISTENT_RESERVE_IN, (command) => this.persistent().in(command)],
+    [scsi.PERSISTENT_RESERVE_OUT, (command) => this.persistent().out(command)],
     [scsi.PREVENT_ALLOW_MEDIUM_REMOVAL, () => good()],
     [scsi.SEND_DIAGNOSTIC, ({ cdb }) => this.sendDiagnostic(cdb)],
     [scsi.REQUEST_SENSE, (command) => dataReply(command, encodeSense(NO_ADDITIONAL_SENSE), command.cdb[4])],
@@ -140,13 +153,23 @@ export class ScsiDisk implements LogicalUnit {
     [scsi.UNMAP, (command) => this.transfer.unmap(command)],
   ]);
 
+  /** RESERVE and RELEASE of old: there is nobody to reserve it against, but not beside persistent reservations. */
+  private reserve(): ScsiReply {
+    return this.reservations?.registered ? { status: scsi.STATUS_RESERVATION_CONFLICT, transferred: 0 } : good();
+  }
+
+  private persistent(): PersistentReservations {
+    if (!this.reservations) throw new CheckCondition(INVALID_COMMAND_OPERATION_CODE);
+    return this.reservations;
+  }
+
   private inquiry(command: ScsiCommand): ScsiReply {
     const pages = new Map<number, () => Uint8Array>([
       [scsi.VPD_BLOCK_LIMITS, () => this.blockLimits()],
       [scsi.VPD_BLOCK_DEVICE_CHARACTERISTICS, () => this.blockDeviceCharacteristics()],
     ]);
     if (this.disk.canTrim) pages.set(scsi.VPD_LOGICAL_BLOCK_PROVISIONING, () => this.logicalBlockProvisioning());
-    return inquiry(command, IDENTITY, this.disk.identity ?? this.id, pages);
+    return inquiry(command, IDENTITY, this.identity, pages);
   }
 
   /** Page B0h (SBC-3, 6.6.4), without its first four bytes. */

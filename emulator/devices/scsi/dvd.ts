@@ -32,7 +32,9 @@ import {
 export const DVD_SECTOR_SIZE = 2048;
 const MAXIMUM_TRANSFER_BYTES = 8 << 20;
 
-const IDENTITY = { type: scsi.TYPE_CD_DVD, removable: true, product: "Virtual DVD-ROM" };
+/** The product names by which Hyper-V's guests know the drives of its SCSI and of its IDE controllers. */
+export const SCSI_DVD_PRODUCT = "Virtual DVD-ROM";
+export const IDE_DVD_PRODUCT = "Virtual CD/ROM";
 
 /** GET EVENT STATUS NOTIFICATION: event class 4, media. */
 const MEDIA_CLASS = 4;
@@ -62,7 +64,7 @@ function capabilitiesPage(): Uint8Array<ArrayBuffer> {
 
 type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
 
-/** A drive for ISO images (MMC-6): what Hyper-V's guests know as "Msft Virtual DVD-ROM". */
+/** A drive for ISO images (MMC-6), as Hyper-V has it at its controllers. */
 export class ScsiDvd implements LogicalUnit {
   readonly kind = "dvd";
   private medium: Disk | undefined;
@@ -79,9 +81,10 @@ export class ScsiDvd implements LogicalUnit {
    */
   constructor(
     medium: Disk | undefined,
-    private readonly id: Uint8Array,
+    readonly id: Uint8Array,
     private readonly onError: (error: unknown) => void,
     private readonly onEjected: (medium: Disk) => void,
+    private readonly product = SCSI_DVD_PRODUCT,
   ) {
     this.medium = medium;
   }
@@ -144,7 +147,7 @@ export class ScsiDvd implements LogicalUnit {
   private readonly handlers: ReadonlyMap<number, Handler> = new Map<number, Handler>([
     [scsi.TEST_UNIT_READY, () => this.testUnitReady()],
     [scsi.REQUEST_SENSE, (command) => this.requestSense(command)],
-    [scsi.INQUIRY, (command) => inquiry(command, IDENTITY, this.id)],
+    [scsi.INQUIRY, (command) => this.inquiry(command)],
     [scsi.MODE_SENSE_6, (command) => modeSense(command, MODE_PAGES)],
     [scsi.MODE_SENSE_10, (command) => modeSense(command, MODE_PAGES)],
     [scsi.MODE_SELECT_6, (command) => modeSelect(command, MODE_PAGES)],
@@ -163,6 +166,10 @@ export class ScsiDvd implements LogicalUnit {
     [scsi.READ_DVD_STRUCTURE, (command) => readDvdStructure(command, this.blocks())],
     [scsi.MECHANISM_STATUS, (command) => this.mechanismStatus(command)],
   ]);
+
+  private inquiry(command: ScsiCommand): ScsiReply {
+    return inquiry(command, { type: scsi.TYPE_CD_DVD, removable: true, product: this.product }, this.id);
+  }
 
   private present(): Disk {
     if (this.medium) return this.medium;

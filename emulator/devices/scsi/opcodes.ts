@@ -29,6 +29,8 @@ export const READ_TRACK_INFORMATION = 0x52;
 export const MODE_SELECT_10 = 0x55;
 export const MODE_SENSE_10 = 0x5a;
 export const READ_BUFFER_CAPACITY = 0x5c;
+export const PERSISTENT_RESERVE_IN = 0x5e;
+export const PERSISTENT_RESERVE_OUT = 0x5f;
 export const READ_16 = 0x88;
 export const WRITE_16 = 0x8a;
 export const WRITE_AND_VERIFY_16 = 0x8e;
@@ -52,6 +54,7 @@ export const READ_CAPACITY_16 = 0x10;
 /** SAM-5, table of status codes. */
 export const STATUS_GOOD = 0x00;
 export const STATUS_CHECK_CONDITION = 0x02;
+export const STATUS_RESERVATION_CONFLICT = 0x18;
 export const STATUS_TASK_SET_FULL = 0x28;
 
 /** Peripheral device types. */

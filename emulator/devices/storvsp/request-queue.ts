@@ -1,6 +1,7 @@
 import type { HostWork } from "../../time/host-work";
 import type { ScsiAddress, ScsiBus } from "../scsi/bus";
 import type { ScsiCommand, ScsiReply } from "../scsi/command";
+import { requestLatency } from "../scsi/latency";
 import { CheckCondition, INVALID_FIELD_IN_CDB } from "../scsi/sense";
 import type { GuestBuffer } from "../../vmbus/guest-buffer";
 import type { Srb, SrbResult } from "./protocol";
@@ -11,10 +12,6 @@ const RUNNING_LIMIT = 64;
 const RUNNING_BYTES_LIMIT = 32 << 20;
 /** Requests that wait; a guest that sends still more hears "task set full". */
 const WAITING_LIMIT = 512;
-
-/** In virtual time a request takes this long, ns, and this much more for each byte. */
-const LATENCY = 50_000;
-const LATENCY_PER_BYTE = 0.25;
 
 interface Waiting {
   readonly srb: Srb;
@@ -99,7 +96,7 @@ export class RequestQueue {
     }
     this.running++;
     this.runningBytes += bytes;
-    this.work.begin(reply, LATENCY + bytes * LATENCY_PER_BYTE, (result) => {
+    this.work.begin(reply, requestLatency(bytes), (result) => {
       this.running--;
       this.runningBytes -= bytes;
       if (this.closed) return;

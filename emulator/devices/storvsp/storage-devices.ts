@@ -7,16 +7,22 @@ import type { Vmbus } from "../../vmbus/vmbus";
 import { LUNS_PER_TARGET, type ScsiAddress } from "../scsi/bus";
 import type { LogicalUnit } from "../scsi/command";
 import { ScsiDisk } from "../scsi/disk";
-import { DVD_SECTOR_SIZE, ScsiDvd } from "../scsi/dvd";
+import { DVD_SECTOR_SIZE, IDE_DVD_PRODUCT, SCSI_DVD_PRODUCT, ScsiDvd } from "../scsi/dvd";
 import { createIdeChannel, createScsiController, type StorageController } from "./controller";
 
 /** Names the SCSI controller of every machine: guests keep what they know of a controller by it. */
 const SCSI_INSTANCE_ID = "6f2d5b1e-8c3a-4d97-9e41-3b7a0c5d2e84";
 
+/** The emulated IDE controllers, as far as drives are attached there. */
+export interface EmulatedIde {
+  attach(channel: 0 | 1, drive: 0 | 1, unit: ScsiDisk | ScsiDvd): void;
+}
+
 export interface StorageOptions {
   readonly vmbus: Vmbus;
   readonly work: HostWork;
   readonly log: Log;
+  readonly ide: EmulatedIde;
   /** The guest ejected a disc. */
   onEjected(location: DriveLocation, image: Disk): void;
 }
@@ -33,13 +39,16 @@ function addressOf(location: DriveLocation): ScsiAddress {
 }
 
 /**
- * A machine's drives: a SCSI controller that is always there, and one IDE accelerator for each drive that is at an IDE
- * controller when the machine is made.
+ * A machine's drives: a SCSI controller that is always there, and what is at the IDE controllers when the machine is
+ * made. Each IDE disk has an accelerator channel beside the emulated registers, as on Hyper-V; it is up to the guest to
+ * use one of both, and Linux's ata_piix leaves the disks alone when DMI tells it of Hyper-V. CD and DVD drives at IDE
+ * have no channel.
  */
 export class StorageDevices {
   private readonly scsi: StorageController;
   /** By place, as locationText. */
   private readonly ide = new Map<string, StorageController>();
+  private readonly ideDvds = new Map<string, ScsiDvd>();
   private started = false;
 
   constructor(private readonly options: StorageOptions) {
@@ -54,14 +63,20 @@ export class StorageDevices {
   }
 
   /** Throws ConfigurationError if the place is taken, or cannot have such a drive. */
-  attach({ location, kind, image }: DriveAttachment): void {
+  attach(attachment: DriveAttachment): void {
+    const { location, kind, image, persistentReservations } = attachment;
     const place = locationText(location);
-    this.check(location, kind, image);
-    const controller = this.controllerAt(location) ?? this.addIde(location);
-    const unit = kind === "disk" ? this.createDisk(location, image!) : this.createDvd(location, image);
-    if (!controller.bus.attach(addressOf(location), unit)) {
-      throw new ConfigurationError(`there is a drive at ${place} already`);
+    this.check(attachment);
+    if (this.find(location)) throw new ConfigurationError(`there is a drive at ${place} already`);
+    const unit =
+      kind === "disk" ? this.createDisk(location, image!, persistentReservations) : this.createDvd(location, image);
+    if (location.controller === "ide") this.options.ide.attach(location.channel, location.drive, unit);
+    if (location.controller === "ide" && unit instanceof ScsiDvd) {
+      this.ideDvds.set(place, unit);
+      return;
     }
+    const controller = this.controllerAt(location) ?? this.addIde(location);
+    controller.bus.attach(addressOf(location), unit);
     controller.announceChange();
   }
 
@@ -91,17 +106,19 @@ export class StorageDevices {
     for (const controller of [...this.ide.values(), this.scsi]) controller.announceChange();
   }
 
-  private check(location: DriveLocation, kind: DriveAttachment["kind"], image: Disk | undefined): void {
+  private check({ location, kind, image, persistentReservations }: DriveAttachment): void {
     const place = locationText(location);
     if (location.controller === "ide") {
       if (this.started)
         throw new ConfigurationError(`${place}: a drive can be added to a running machine by SCSI only`);
-      if (kind === "dvd") throw new ConfigurationError(`${place}: a DVD drive must be at the SCSI controller`);
       if (![0, 1].includes(location.channel) || ![0, 1].includes(location.drive)) {
         throw new ConfigurationError(`${place}: IDE has channels 0 and 1 with drives 0 and 1`);
       }
     } else if (!Number.isInteger(location.lun) || location.lun < 0 || location.lun >= LUNS_PER_TARGET) {
       throw new ConfigurationError(`${place}: a SCSI controller has drives 0 to ${LUNS_PER_TARGET - 1}`);
+    }
+    if (persistentReservations && (kind !== "disk" || location.controller !== "scsi")) {
+      throw new ConfigurationError(`${place}: persistent reservations are for disks at the SCSI controller`);
     }
     if (kind === "dvd") {
       if (image) checkDisc(image, place);
@@ -124,8 +141,12 @@ export class StorageDevices {
     return location.controller === "scsi" ? this.scsi : this.ide.get(locationText(location));
   }
 
+  private find(location: DriveLocation): LogicalUnit | undefined {
+    return this.ideDvds.get(locationText(location)) ?? this.controllerAt(location)?.bus.unit(addressOf(location));
+  }
+
   private unitAt(location: DriveLocation): LogicalUnit {
-    const unit = this.controllerAt(location)?.bus.unit(addressOf(location));
+    const unit = this.find(location);
     if (!unit) throw new ConfigurationError(`there is no drive at ${locationText(location)}`);
     return unit;
   }
@@ -136,14 +157,14 @@ export class StorageDevices {
     return unit;
   }
 
-  private createDisk(location: DriveLocation, image: Disk): ScsiDisk {
-    return new ScsiDisk(image, unitId(location), this.errorLog(location));
+  private createDisk(location: DriveLocation, image: Disk, persistentReservations?: boolean): ScsiDisk {
+    return new ScsiDisk(image, unitId(location), this.errorLog(location), { persistentReservations });
   }
 
   private createDvd(location: DriveLocation, image: Disk | undefined): ScsiDvd {
-    return new ScsiDvd(image, unitId(location), this.errorLog(location), (disc) =>
-      this.options.onEjected(location, disc),
-    );
+    const product = location.controller === "ide" ? IDE_DVD_PRODUCT : SCSI_DVD_PRODUCT;
+    const onEjected = (disc: Disk): void => this.options.onEjected(location, disc);
+    return new ScsiDvd(image, unitId(location), this.errorLog(location), onEjected, product);
   }
 
   /** A failure that goes on is told once. */

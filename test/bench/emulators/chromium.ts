@@ -39,7 +39,8 @@ export const hypertabChromium: Emulator = {
   start: (guest, listener) =>
     startInChromium(guest, {}, listener, async (page) => {
       const { commandLine, memoryMiB } = guest;
-      const start = { core: "/core.wasm", kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB };
+      const disk = guest.disk && { name: "bench", size: guest.disk.size };
+      const start = { core: "/core.wasm", kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB, disk };
       await page.evaluate((given) => (globalThis as unknown as BenchPage).startHypertab(given), start);
     }),
 };
@@ -54,9 +55,9 @@ export const v86Chromium: Emulator = {
     const { module, wasm, bios, vgaBios } = v86Files();
     const files = { "/v86.mjs": module, "/v86.wasm": wasm, "/bios": bios, "/vgabios": vgaBios };
     return startInChromium(guest, files, listener, async (page) => {
-      const { commandLine, memoryMiB } = guest;
+      const { commandLine, memoryMiB, disk } = guest;
       const addresses = { module: "/v86.mjs", wasm: "/v86.wasm", bios: "/bios", vgaBios: "/vgabios" };
-      const start = { ...addresses, kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB };
+      const start = { ...addresses, kernel: "/kernel", initrd: "/initrd", commandLine, memoryMiB, disk };
       await page.evaluate((given) => (globalThis as unknown as BenchPage).startV86(given), start);
     });
   },

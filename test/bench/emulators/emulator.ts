@@ -4,6 +4,8 @@ export interface GuestFiles {
   readonly initrd: string;
   readonly commandLine: string;
   readonly memoryMiB: number;
+  /** A new disk, all zeros: a VHDX file of its own for this run, and its size in bytes. */
+  readonly disk?: { readonly path: string; readonly size: number };
 }
 
 /** A guest that runs in an emulator. */

@@ -8,10 +8,11 @@ export const hypertab: Emulator = {
   name: "hypertab",
   is64Bit: true,
   describe: async () => `Hypertab in Node ${process.version}`,
-  start: async ({ kernel, initrd, commandLine, memoryMiB }, listener) => {
+  start: async ({ kernel, initrd, commandLine, memoryMiB, disk }, listener) => {
     const program = join(checkoutDirectory(), "dist/cli.mjs");
     const args = ["run", "--time", "real", "--memory", String(memoryMiB)];
     args.push("--kernel", kernel, "--initrd", initrd, `--append=${commandLine}`);
+    if (disk !== undefined) args.push("--disk", disk.path);
     const text = `import(${JSON.stringify(program)}).then(({ main }) => main(${JSON.stringify(args)}))`;
     return startProcess(process.execPath, ["--input-type=module", "--eval", text], listener);
   },

@@ -9,12 +9,13 @@ export const qemu: Emulator = {
   ours: "hypertab",
   is64Bit: true,
   describe: () => firstLine(PROGRAM, ["--version"]),
-  start: async ({ kernel, initrd, commandLine, memoryMiB }, listener) =>
+  start: async ({ kernel, initrd, commandLine, memoryMiB, disk }, listener) =>
     startProcess(
       PROGRAM,
       [
         ...["-accel", "tcg,thread=single", "-smp", "1", "-m", String(memoryMiB)],
         ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
+        ...(disk === undefined ? [] : ["-drive", `if=ide,format=vhdx,file=${disk.path}`]),
         ...["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"],
       ],
       listener,

@@ -5,6 +5,8 @@ export interface V86Options {
   readonly vga_bios: { readonly buffer: ArrayBuffer };
   readonly bzimage: { readonly buffer: ArrayBuffer };
   readonly initrd: { readonly buffer: ArrayBuffer };
+  /** The disk of its IDE controller. */
+  readonly hda?: { readonly buffer: ArrayBuffer };
   readonly cmdline: string;
   readonly memory_size: number;
   readonly vga_memory_size: number;
@@ -32,6 +34,8 @@ export interface V86Start {
   readonly initrd: string;
   readonly commandLine: string;
   readonly memoryMiB: number;
+  /** It is kept in memory, which is what v86 has of disks that can be written; it does not outlive the page. */
+  readonly disk?: { readonly size: number };
 }
 
 /** Boots a guest in v86 and hands on what it writes to its serial console. */
@@ -50,6 +54,7 @@ export async function startV86(
     vga_bios: { buffer: vgaBios },
     bzimage: { buffer: kernel },
     initrd: { buffer: initrd },
+    ...(start.disk && { hda: { buffer: new ArrayBuffer(start.disk.size) } }),
     cmdline: start.commandLine,
     memory_size: start.memoryMiB << 20,
     vga_memory_size: 2 << 20,

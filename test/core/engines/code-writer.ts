@@ -164,7 +164,7 @@ export class CodeWriter {
       this.emit(...form.opcode, 0xc0 | ((reg & 7) << 3) | (rm & 7));
       return;
     }
-    this.memoryOperand(form.opcode, reg, this.is64 && wide, sized);
+    this.memoryOperand(form, reg, this.is64 && wide, sized);
   }
 
   private rex(wide: boolean, reg: number, index: number, rm: number, sized: (wide: boolean) => void): void {
@@ -173,8 +173,11 @@ export class CodeWriter {
     if (wide) sized(true);
   }
 
-  private memoryOperand(opcode: readonly number[], reg: number, wide: boolean, sized: (wide: boolean) => void): void {
+  private memoryOperand(form: Form, reg: number, wide: boolean, sized: (wide: boolean) => void): void {
     const { random } = this;
+    const { opcode } = form;
+    // Most vector instructions fault where their operand is not aligned.
+    const unaligned = form.vector === true && !random.once(4) ? 15 : 0;
     const field = (reg & 7) << 3;
     const kind = random.below(8);
     const rex = (index: number, base: number): void => {
@@ -183,13 +186,14 @@ export class CodeWriter {
     if (kind < 2) {
       // Absolute.
       rex(0, 0);
-      this.emit(...opcode, 0x04 | field, 0x25).emit32(this.dataAddress());
+      this.emit(...opcode, 0x04 | field, 0x25).emit32(this.dataAddress() & ~unaligned);
     } else if (kind < 4) {
-      // RIP-relative in 64-bit code, an address in itself elsewhere. An immediate may follow: some bytes off.
+      // RIP-relative in 64-bit code, an address in itself elsewhere. An immediate may follow.
       rex(0, 0);
       this.emit(...opcode, 0x05 | field);
-      const address = this.dataAddress();
-      this.emit32(this.is64 ? address - (this.here + 4) : address);
+      const address = this.dataAddress() & ~unaligned;
+      const after = typeof form.immediate === "number" ? form.immediate : 0;
+      this.emit32(this.is64 ? address - (this.here + 4 + after) : address);
     } else if (kind === 4) {
       // Stack.
       rex(0, RSP);

@@ -130,6 +130,22 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
   return { pieces, chunks: used };
 }
 
+/** A double, or two singles, such as programs compute with: results are mostly normal numbers, now and then exact. */
+function writeFloat(random: Random, view: DataView, at: number): void {
+  const number = (): number => {
+    const value = random.once(3)
+      ? random.below(64) - 32
+      : (random.next() / 0x10000000 - 8) * 2 ** (random.below(40) - 20);
+    return random.once(12)
+      ? random.pick([0, -0, Infinity, NaN, 1e-310, 1e-40, 1e-200, 1e-200, 1e-25, 1e300, 4294967296.5, -2147483648])
+      : value;
+  };
+  if (random.once(3)) {
+    view.setFloat32(at, number(), true);
+    view.setFloat32(at + 4, number(), true);
+  } else view.setFloat64(at, number(), true);
+}
+
 /** The program of a seed, to run for about so many instructions. */
 export function makeProgram(seed: number, instructions: number): Program {
   const random = new Random(seed);
@@ -139,8 +155,8 @@ export function makeProgram(seed: number, instructions: number): Program {
   const view = new DataView(memory.buffer);
   for (let at = DATA; at < DATA + (DATA_PAGES << 12); at += 8) {
     // Data has addresses in it, too: for what loads pointers from memory.
-    const value = random.once(4) ? BigInt(random.pick(chunks)) : random.value(64);
-    view.setBigUint64(at, value, true);
+    if (random.once(4)) writeFloat(random, view, at);
+    else view.setBigUint64(at, random.once(4) ? BigInt(random.pick(chunks)) : random.value(64), true);
   }
   for (let at = STACK_TOP - 0x1000; at < STACK_TOP; at += 8) view.setBigUint64(at, BigInt(random.pick(chunks)), true);
   for (let n = 0; n < 32; n++) view.setBigUint64(RECOVERY + n * 8, BigInt(random.pick(chunks)), true);
@@ -156,6 +172,7 @@ export function makeProgram(seed: number, instructions: number): Program {
     return random.value(world.kind === "long" ? 64 : 32);
   });
   const xmm = Uint8Array.from({ length: 256 }, () => random.below(256));
+  for (let n = 0; n < 32; n++) if (random.once(2)) writeFloat(random, new DataView(xmm.buffer), n * 8);
   return {
     seed,
     world,

@@ -61,7 +61,7 @@ describe("the guest's script", () => {
     const whole = withScript(new Uint8Array([1, 2, 3, 4, 5]), PHASES, 64);
     expect([...whole.subarray(0, 8)]).toEqual([1, 2, 3, 4, 5, 0, 0, 0]);
     const files = readCpio(whole.subarray(8), "segment");
-    expect(files.map(({ name }) => `/${name}`)).toEqual(["/bench", SCRIPT_PATH, "/bench/memory"]);
+    expect(files.map(({ name }) => `/${name}`)).toEqual(["/bench", SCRIPT_PATH, "/bench/memory", "/bench/random-read"]);
     expect(new TextDecoder().decode(files[1]!.data)).toBe(benchScript(PHASES));
   });
 });

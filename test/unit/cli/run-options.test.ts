@@ -28,8 +28,8 @@ describe("the options of run", () => {
         "--disk",
         "a.vhdx",
         "--iso",
-        "c.iso",
-        "--disk=b.img",
+        "c,1.iso,ide1:0",
+        "--disk=b.img,ide",
       ]),
     ).toEqual({
       source: { kind: "guest", name: "el6", extraCommandLine: "-v quiet" },
@@ -38,8 +38,11 @@ describe("the options of run", () => {
       timeoutSeconds: 2.5,
       interpret: true,
       stats: true,
-      disks: ["a.vhdx", "b.img"],
-      iso: "c.iso",
+      disks: [
+        { path: "a.vhdx", place: undefined },
+        { path: "b.img", place: "ide" },
+      ],
+      iso: { path: "c,1.iso", place: { controller: "ide", channel: 1, drive: 0 } },
     });
   });
 
@@ -56,6 +59,8 @@ describe("the options of run", () => {
     [["--kernel"], "option --kernel needs a value"],
     [["--kernel", "k", "--append", "-v"], "one that begins with a dash is given as --append=VALUE"],
     [["--kernel", "k", "--disk"], "option --disk needs a value"],
+    [["--kernel", "k", "--disk", "d,ide2:0"], "--disk has the place 'ide2:0'; it must be ide0:0 to ide1:1 or scsi0"],
+    [["--kernel", "k", "--iso", "d,scsi64"], "--iso has the place 'scsi64'"],
     [["--kernel", "k", "--stats=yes"], "option --stats takes no value"],
     [["vmlinuz"], "unexpected argument 'vmlinuz'"],
     [["--kernel", "k", "--guest", "el6"], "give either --guest or --kernel"],

@@ -153,9 +153,10 @@ export class CutStore implements BlockStore {
 
   /**
    * The medium after a crash when so many operations had been asked for. An atomic store has all of them. A plain file
-   * has those before the last barrier, and of the others whichever sectors `random` chooses.
+   * has those before the last barrier, and of the others whichever sectors `random` chooses; or `inOrder`, as when only
+   * the program is killed and the system lives on, all but the last one, and of that one some sectors.
    */
-  *media(random: (below: number) => number): Generator<CopyStore> {
+  *media(random: (below: number) => number, { inOrder = false } = {}): Generator<CopyStore> {
     const durable = this.before.copy();
     let loose: Operation[] = [];
     yield durable.copy();
@@ -165,6 +166,7 @@ export class CutStore implements BlockStore {
         yield durable.copy();
         continue;
       }
+      if (inOrder) for (const done of loose.splice(0)) apply(durable, done);
       loose.push(operation);
       if (operation.kind === "barrier") {
         for (const done of loose) apply(durable, done);

@@ -61,11 +61,14 @@ export async function settle(): Promise<void> {
 export class FakeHost {
   readonly machine = new FakeMachine(16 << 20);
   readonly work = new HostWork(this.machine.timers, true);
+  /** What went to the emulated IDE controllers. */
+  readonly emulated: string[] = [];
   readonly ejected: { location: DriveLocation; image: Disk }[] = [];
   readonly storage = new StorageDevices({
     vmbus: this.machine.vmbus,
     work: this.work,
     log: (source, message) => void this.machine.log.push(`${source}: ${message}`),
+    ide: { attach: (channel, drive, unit) => void this.emulated.push(`${channel}:${drive} ${unit.kind}`) },
     onEjected: (location, image) => void this.ejected.push({ location, image }),
   });
   readonly guest = new FakeGuest(this.machine);

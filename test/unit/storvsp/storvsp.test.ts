@@ -288,6 +288,41 @@ describe("IDE accelerator", () => {
   });
 });
 
+describe("drives at the emulated IDE controllers", () => {
+  const ide = (channel: 0 | 1, drive: 0 | 1) => ({ controller: "ide", channel, drive }) as const;
+
+  it("are there beside their accelerators; a DVD drive has none", () => {
+    const host = new FakeHost([
+      { location: ide(0, 0), kind: "disk", image: memoryDisk() },
+      { location: ide(1, 0), kind: "dvd" },
+      scsi(0, memoryDisk()),
+    ]);
+    expect(host.emulated).toEqual(["0:0 disk", "1:0 dvd"]);
+    expect(host.guest.offers().length).toBe(2);
+    const disc = new RawDisk(new MemoryStore(4096), 2048);
+    expect(host.storage.insertDisc(ide(1, 0), disc)).toBeUndefined();
+    expect(host.storage.ejectDisc(ide(1, 0), false)).toBe(disc);
+    expect(() => host.storage.ejectDisc(ide(0, 0), false)).toThrow("is a disk");
+    expect(() => host.storage.detach(ide(1, 0))).toThrow("stays where it is");
+  });
+
+  it("are refused at a place that is taken, and with persistent reservations", () => {
+    const disk: DriveAttachment = { location: ide(0, 0), kind: "disk", image: memoryDisk() };
+    expect(() => new FakeHost([disk, { location: ide(0, 0), kind: "dvd" }])).toThrow("there is a drive at IDE 0:0");
+    expect(() => new FakeHost([{ location: ide(0, 0), kind: "dvd" }, disk])).toThrow("there is a drive at IDE 0:0");
+    expect(() => new FakeHost([{ ...disk, persistentReservations: true }])).toThrow("disks at the SCSI controller");
+  });
+
+  it("know PERSISTENT RESERVE at SCSI where they were attached with it", async () => {
+    const { driver } = scsiGuest([{ ...scsi(0, memoryDisk()), persistentReservations: true }, scsi(1, memoryDisk())]);
+    const readKeys = [0x5e, 0, 0, 0, 0, 0, 0, 0, 8, 0];
+    const known = await driver.execute(readKeys, { read: 8 });
+    expect([known.srbStatus, toHex(known.data)]).toEqual([0x01, "0000000000000000"]);
+    const unknown = await driver.execute(readKeys, { read: 8, lun: 1 });
+    expect([unknown.srbStatus & 0x3f, unknown.scsiStatus]).toEqual([0x06, 2]);
+  });
+});
+
 describe("sub-channels", () => {
   it("are offered when the guest asks, serve I/O like the first, and go with it", async () => {
     const host = new FakeHost();

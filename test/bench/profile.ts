@@ -20,7 +20,8 @@ export async function profile(settings: BenchSettings): Promise<void> {
     for (const guest of settings.guests) {
       const files = await prepare(guest, folder, settings);
       const disk = await newDisk(folder, settings.phases);
-      const drives = disk === undefined ? undefined : await openDrives([{ path: disk.path }], undefined);
+      const drives =
+        disk === undefined ? undefined : await openDrives([{ path: disk.path, place: undefined }], undefined);
       const machine = await Machine.create({
         core: await loadCore(),
         boot: {

@@ -39,8 +39,10 @@ export class MachineDrives {
   /** Opens what machines have. What cannot be opened is reported, and left out. Throws for a bad disc. */
   async open(disc: File | undefined): Promise<DriveAttachment[]> {
     const drives: DriveAttachment[] = [];
-    for (const { name, lun } of await this.attached()) {
+    for (const { name, lun: noted } of await this.attached()) {
       try {
+        // Two tabs that attached a disk each at the same moment may have chosen the same place for both.
+        const lun = this.disks.has(noted) ? await this.library.attach(name, [...this.disks.keys()]) : noted;
         const image = await this.openDisk(name);
         this.disks.set(lun, image);
         drives.push({ location: placeOf(lun), kind: "disk", image });

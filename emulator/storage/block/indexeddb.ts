@@ -125,8 +125,8 @@ export class IndexedDbFiles {
       for (const name of new Set([...remove, ...rename.flat()])) held.push(await this.lock(name, "exclusive"));
       await this.beforeWriting();
       const records = new Map<string, FileRecord | undefined>();
-      for (const name of [...remove, ...rename.flat()]) records.set(name, await this.record(name));
-      const removed = remove.flatMap((name) => records.get(name) ?? []);
+      for (const name of rename.flat()) if (!remove.includes(name)) records.set(name, await this.record(name));
+      const removed = await Promise.all(remove.map((name) => this.chunkOwner(name)));
       for (const name of remove) records.set(name, undefined);
       for (const [from, to] of rename) {
         if (!records.get(from)) throw noSuchDisk(from);
@@ -134,7 +134,7 @@ export class IndexedDbFiles {
         records.set(to, records.get(from)).set(from, undefined);
       }
       await this.transact((store) => {
-        for (const { id } of removed) store.delete(chunkRange(id, 0, Infinity));
+        for (const id of removed) if (id !== undefined) store.delete(chunkRange(id, 0, Infinity));
         for (const [name, record] of records) {
           if (record) store.put(record, ["disk", name]);
           else for (const kind of ["disk", "note"]) store.delete([kind, name]);
@@ -174,16 +174,32 @@ export class IndexedDbFiles {
   }
 
   private async record(name: string): Promise<FileRecord | undefined> {
-    const record: unknown = await translated(() =>
-      this.use("readonly", (store) => promisifyRequest<unknown>(store.get(["disk", name]))),
-    );
+    const record = await this.rawRecord(name);
     if (record === undefined) return undefined;
-    // The first files had no id: their chunks are under their names.
-    const { size, chunkSize, id = name } = record as Partial<FileRecord>;
-    if (!Number.isSafeInteger(size) || size! < 0 || !Number.isSafeInteger(chunkSize) || chunkSize! < 512) {
+    if (!makesSense(record)) {
       throw new ConfigurationError(`the disk '${name}' in this browser is damaged: its description makes no sense`);
     }
-    return { size: size!, chunkSize: chunkSize!, id };
+    // The first files had no id: their chunks are under their names.
+    const { size, chunkSize, id = name } = record;
+    return { size, chunkSize, id };
+  }
+
+  /** What is there in place of a file's description: anything. */
+  private async rawRecord(name: string): Promise<Partial<Record<keyof FileRecord, unknown>> | undefined> {
+    const record = await translated(() =>
+      this.use("readonly", (store) => promisifyRequest<unknown>(store.get(["disk", name]))),
+    );
+    return record === undefined ? undefined : Object(record);
+  }
+
+  /**
+   * What a file's chunks are kept under. Undefined when there is no file, or its description makes so little sense that
+   * chunks under its name may be another file's: they stay rather than go with it.
+   */
+  private async chunkOwner(name: string): Promise<string | undefined> {
+    const raw = await this.rawRecord(name);
+    if (typeof raw?.id === "string") return raw.id;
+    return raw && makesSense(raw) ? name : undefined;
   }
 
   private async entries<T>(kind: string): Promise<[name: string, value: T][]> {
@@ -210,6 +226,15 @@ export class IndexedDbFiles {
   private lock(name: string, mode: LockMode): Promise<() => void> {
     return holdLock(`${this.database}/${name}`, mode, `the disk '${name}'`);
   }
+}
+
+function makesSense(
+  record: Partial<Record<keyof FileRecord, unknown>>,
+): record is Omit<FileRecord, "id"> & { id?: string } {
+  const { size, chunkSize, id } = record;
+  const sizes = Number.isSafeInteger(size) && (size as number) >= 0;
+  const chunks = Number.isSafeInteger(chunkSize) && (chunkSize as number) >= 512;
+  return sizes && chunks && (id === undefined || typeof id === "string");
 }
 
 function noSuchDisk(name: string): ConfigurationError {

@@ -45,11 +45,9 @@ export class DiskLibrary {
     return Promise.all(
       names.map(async (name) => {
         const checkpoints = checkpointsAmong(files, name);
-        let used = 0;
-        for (const file of [name, ...checkpoints]) used += await this.files.usedBytes(file);
         const lun = lunOf(notes.get(name));
-        const disk = { name, used, checkpoints: checkpoints.length, lun, open: owned.has(name) };
-        return { ...disk, ...(await this.peekSize(name)) };
+        const disk = { name, checkpoints: checkpoints.length, lun, open: owned.has(name) };
+        return { ...disk, ...(await this.look(name, checkpoints)) };
       }),
     );
   }
@@ -110,13 +108,18 @@ export class DiskLibrary {
 
   /** The disks that machines have, by LUN. */
   async attached(): Promise<{ readonly name: string; readonly lun: number }[]> {
-    const notes = [...(await this.files.notes())];
+    // A tab may have left a note with a disk that another one deleted at that moment.
+    const files = new Set(await this.fileNames());
+    const notes = [...(await this.files.notes())].filter(([name]) => files.has(name));
     const disks = notes.map(([name, note]) => ({ name, lun: lunOf(note) }));
     return disks.flatMap(({ name, lun }) => (lun === undefined ? [] : [{ name, lun }])).sort((a, b) => a.lun - b.lun);
   }
 
   /** Gives a disk a place at machines, from now on; one that has a place keeps it. @returns its LUN */
   async attach(name: string, taken: readonly number[] = []): Promise<number> {
+    if (!(await this.fileNames()).includes(name)) {
+      throw new ConfigurationError(`there is no disk '${name}' in this browser any more`);
+    }
     const attached = await this.attached();
     const known = attached.find((disk) => disk.name === name);
     if (known && !taken.includes(known.lun)) return known.lun;
@@ -211,12 +214,18 @@ export class DiskLibrary {
     return (await this.files.list()).map(({ name }) => name);
   }
 
-  private async peekSize(name: string): Promise<Pick<LibraryDisk, "size" | "problem">> {
+  /** What is wrong with one disk must not hide the others. */
+  private async look(
+    name: string,
+    checkpoints: readonly string[],
+  ): Promise<Pick<LibraryDisk, "size" | "used" | "problem">> {
+    let used = 0;
     try {
+      for (const file of [name, ...checkpoints]) used += await this.files.usedBytes(file);
       const store = await this.files.peek(name);
-      return { size: (await peekMetadata(store)).virtualDiskSize, problem: undefined };
+      return { size: (await peekMetadata(store)).virtualDiskSize, used, problem: undefined };
     } catch (error) {
-      return { size: undefined, problem: error instanceof Error ? error.message : String(error) };
+      return { size: undefined, used, problem: error instanceof Error ? error.message : String(error) };
     }
   }
 }

@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 /** What boots whole guests needs minutes, and a processor to itself. */
-const slow = { testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false };
+const slow = {
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  fileParallelism: false,
+  expect: { poll: { timeout: 15_000 } },
+};
 
 export default defineConfig({
   test: {

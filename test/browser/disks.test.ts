@@ -188,6 +188,22 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     expect(await disks.files()).toEqual([hostile]);
   });
 
+  it("leave nothing behind when the browser has no room", async () => {
+    const large = join(folder, "large.raw");
+    writeFileSync(large, pattern(96 * MIB, 5));
+    const session = await browser.newCDPSession(playground.page);
+    const origin = new URL(server.address).origin;
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 40 * MIB });
+    await disks.import(large, "large");
+    await expect
+      .poll(() => disks.message(), { timeout: 60_000 })
+      .toBe("The browser's storage is full; delete disks, or free space on the computer's disk.");
+    expect(await disks.files()).toEqual([]);
+    await session.send("Storage.overrideQuotaForOrigin", { origin });
+    await disks.import(large, "large");
+    await expect.poll(() => disks.message(), { timeout: 60_000 }).toBe("Imported the disk 'large'.");
+  });
+
   it("are not there when an import is cancelled, or its tab dies", async () => {
     const large = join(folder, "large.raw");
     // Noise, so that there is something to do for each byte.
@@ -233,9 +249,8 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     await page.keyboard.press("Enter");
     expect(await disks.row(name).count()).toBe(1);
     await page.getByTestId("statistics").locator("summary").click();
-    expect(await page.getByTestId("statistics").getByRole("definition").allTextContents()).toEqual([
-      "has\u00a0not\u00a0run\u00a0yet",
-    ]);
+    const values = page.getByTestId("statistics").getByRole("definition");
+    await expect.poll(() => values.allTextContents()).toEqual(["has\u00a0not\u00a0run\u00a0yet"]);
     const outside = `[...document.querySelectorAll("body *:not(.xterm *)")].filter((element) => {
       const { left, right } = element.getBoundingClientRect();
       return right > left && (left < 0 || right > 344);
@@ -248,7 +263,7 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     }
   });
 
-  it("keep what a guest wrote when the browser goes, and go back under it", async () => {
+  it("keep what a guest wrote when the browser goes, and go back under it", { timeout: 600_000 }, async () => {
     const sums = async (): Promise<string> => playground.shell("sha256sum < /tmp/d/file");
     await disks.create("data", "48M");
     await expect.poll(() => disks.row("data").count()).toBe(1);

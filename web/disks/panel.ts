@@ -34,6 +34,8 @@ export class DiskPanel {
   /** The disk that long work is at. */
   private busy: string | undefined;
   private painted = "";
+  private lastTurn = 0;
+  private paintedTurn = 0;
 
   constructor() {
     const [form, name] = [element("new-disk", HTMLFormElement), element("new-disk-name", HTMLInputElement)];
@@ -90,8 +92,12 @@ export class DiskPanel {
   }
 
   private async refresh(): Promise<void> {
+    const turn = ++this.lastTurn;
     try {
       const { disks, use } = await this.client.do({ kind: "list" });
+      // Answers may overtake one another; an older one has nothing to say.
+      if (turn < this.paintedTurn) return;
+      this.paintedTurn = turn;
       // What the machine's own worker says of its disks is newer than what is in their files.
       this.disks = disks.map((disk) => ({ ...disk, size: this.inMachine(disk.name)?.size ?? disk.size }));
       this.use.textContent = useText(use);

@@ -31,7 +31,7 @@ import {
 import { position } from "./wasm";
 
 /** Most functions alive; more drop all. */
-const MAX_FUNCTIONS: u32 = 6000;
+const MAX_FUNCTIONS: u32 = 10000;
 
 /** Regions that wait; a block that finds no room gets another chance when it is hot again. */
 const QUEUE_LENGTH: u32 = 256;

@@ -104,12 +104,12 @@ export class Playground {
 
   private commands = 0;
 
-  /** Types a command at the guest's shell, and waits for its end. @returns what it printed */
-  async shell(command: string): Promise<string> {
+  /** Types a command at the guest's shell, and waits for its end, up to `seconds`. @returns what it printed */
+  async shell(command: string, seconds = 60): Promise<string> {
     const id = `c${++this.commands}x`;
     // What is typed is echoed, and has the sum; only the shell prints its result.
     await this.type(`${command}; echo ${id}$((7*6))`);
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < 10 * seconds; tries++) {
       const text = (await this.consoleText()).replaceAll("\n", "\u0001");
       const end = text.lastIndexOf(`${id}42`);
       if (end >= 0)
@@ -119,7 +119,7 @@ export class Playground {
           .trim();
       await this.page.waitForTimeout(100);
     }
-    throw new Error(`'${command}' did not end in a minute:\n${await this.consoleText()}`);
+    throw new Error(`'${command}' did not end in ${seconds} s:\n${await this.consoleText()}`);
   }
 
   async booted(): Promise<void> {

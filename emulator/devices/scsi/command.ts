@@ -1,5 +1,5 @@
 import { STATUS_CHECK_CONDITION, STATUS_GOOD } from "./opcodes";
-import { CheckCondition, INTERNAL_TARGET_FAILURE, type Sense } from "./sense";
+import { CheckCondition, INTERNAL_TARGET_FAILURE, INVALID_COMMAND_OPERATION_CODE, type Sense } from "./sense";
 
 /** Bytes of a command descriptor block as transports hand it over, padded with zeros. */
 export const CDB_SIZE = 16;
@@ -58,6 +58,21 @@ export function checkCondition(sense: Sense): ScsiReply {
 /** What a handler threw, as a reply; anything but CheckCondition is a defect that only this command shall feel. */
 export function failed(error: unknown): ScsiReply {
   return checkCondition(error instanceof CheckCondition ? error.sense : INTERNAL_TARGET_FAILURE);
+}
+
+/** What a logical unit does for one operation code. Throws CheckCondition, or rejects with it. */
+export type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
+
+/** Executes a command by its operation code. Never throws, and the promise never rejects. */
+export function dispatch(handlers: ReadonlyMap<number, Handler>, command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
+  const handler = handlers.get(command.cdb[0] ?? 0);
+  if (!handler) return checkCondition(INVALID_COMMAND_OPERATION_CODE);
+  try {
+    const reply = handler(command);
+    return reply instanceof Promise ? reply.catch(failed) : reply;
+  } catch (error) {
+    return failed(error);
+  }
 }
 
 export function u16(bytes: Uint8Array, offset: number): number {

@@ -5,7 +5,8 @@ import {
   type ScsiReply,
   checkCondition,
   dataReply,
-  failed,
+  dispatch,
+  type Handler,
   good,
   u16,
   u32,
@@ -56,8 +57,6 @@ function cachingPage(): Uint8Array<ArrayBuffer> {
 
 const MODE_PAGES = new Map([[PAGE_CACHING, cachingPage()]]);
 
-type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
-
 /**
  * A direct-access device on a disk image: what Hyper-V's guests know as "Msft Virtual Disk" (SPC-4, SBC-3). As there,
  * PERSISTENT RESERVE is a command that it does not know unless the drive was attached with support for it.
@@ -92,20 +91,13 @@ export class ScsiDisk implements LogicalUnit {
   }
 
   execute(command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
-    try {
-      const opcode = command.cdb[0] ?? 0;
-      if (this.disk.size !== this.knownSize && opcode !== scsi.INQUIRY) {
-        this.knownSize = this.disk.size;
-        if (opcode !== scsi.REQUEST_SENSE) return checkCondition(CAPACITY_DATA_HAS_CHANGED);
-        return dataReply(command, encodeSense(CAPACITY_DATA_HAS_CHANGED), command.cdb[4]);
-      }
-      const handler = this.handlers.get(opcode);
-      if (!handler) return checkCondition(INVALID_COMMAND_OPERATION_CODE);
-      const reply = handler(command);
-      return reply instanceof Promise ? reply.catch(failed) : reply;
-    } catch (error) {
-      return failed(error);
+    const opcode = command.cdb[0] ?? 0;
+    if (this.disk.size !== this.knownSize && opcode !== scsi.INQUIRY) {
+      this.knownSize = this.disk.size;
+      if (opcode !== scsi.REQUEST_SENSE) return checkCondition(CAPACITY_DATA_HAS_CHANGED);
+      return dataReply(command, encodeSense(CAPACITY_DATA_HAS_CHANGED), command.cdb[4]);
     }
+    return dispatch(this.handlers, command);
   }
 
   reset(): void {

@@ -7,7 +7,8 @@ import {
   type ScsiReply,
   checkCondition,
   dataReply,
-  failed,
+  dispatch,
+  type Handler,
   good,
   u16,
 } from "./command";
@@ -19,7 +20,6 @@ import * as scsi from "./opcodes";
 import {
   CheckCondition,
   encodeSense,
-  INVALID_COMMAND_OPERATION_CODE,
   INVALID_FIELD_IN_CDB,
   MEDIUM_MAY_HAVE_CHANGED,
   MEDIUM_NOT_PRESENT_TRAY_CLOSED,
@@ -61,8 +61,6 @@ function capabilitiesPage(): Uint8Array<ArrayBuffer> {
   view.setUint16(14, 24 * 176);
   return page;
 }
-
-type Handler = (command: ScsiCommand) => ScsiReply | Promise<ScsiReply>;
 
 /** A drive for ISO images (MMC-6), as Hyper-V has it at its controllers. */
 export class ScsiDvd implements LogicalUnit {
@@ -120,24 +118,17 @@ export class ScsiDvd implements LogicalUnit {
   }
 
   execute(command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
-    try {
-      const opcode = command.cdb[0] ?? 0;
-      const exempt =
-        opcode === scsi.INQUIRY ||
-        opcode === scsi.REQUEST_SENSE ||
-        opcode === scsi.GET_CONFIGURATION ||
-        opcode === scsi.GET_EVENT_STATUS_NOTIFICATION;
-      if (this.attention && !exempt) {
-        this.attention = false;
-        return checkCondition(MEDIUM_MAY_HAVE_CHANGED);
-      }
-      const handler = this.handlers.get(opcode);
-      if (!handler) return checkCondition(INVALID_COMMAND_OPERATION_CODE);
-      const reply = handler(command);
-      return reply instanceof Promise ? reply.catch(failed) : reply;
-    } catch (error) {
-      return failed(error);
+    const opcode = command.cdb[0] ?? 0;
+    const exempt =
+      opcode === scsi.INQUIRY ||
+      opcode === scsi.REQUEST_SENSE ||
+      opcode === scsi.GET_CONFIGURATION ||
+      opcode === scsi.GET_EVENT_STATUS_NOTIFICATION;
+    if (this.attention && !exempt) {
+      this.attention = false;
+      return checkCondition(MEDIUM_MAY_HAVE_CHANGED);
     }
+    return dispatch(this.handlers, command);
   }
 
   reset(): void {

@@ -228,7 +228,6 @@ export const LEAVE_ATTENTION: u32 = 2;
 export const LEAVE_MODE: u32 = 3;
 /** An instruction is left to its handler: memory that is not plain RAM, or a fault. */
 export const LEAVE_HANDLER: u32 = 4;
-export const LEAVES: u32 = 5;
 /** u32, bytes from a set's first entry to its last one in use. */
 export const TLB_MASK: u32 = 0xb70;
 /** u64, times that the TLB changed its size. */

@@ -23,7 +23,6 @@ import {
 import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
 import {
   END,
-  I32_ADD,
   I32_AND,
   I32_LOAD,
   I32_SHL,
@@ -42,7 +41,6 @@ import {
   i32Const,
   i64Const,
   localGet,
-  localSet,
   localTee,
   position,
   unsigned,

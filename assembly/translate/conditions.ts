@@ -12,7 +12,7 @@ import {
 } from "./context";
 import { gatherFlags, readFlags, signExtend } from "./flags";
 import { FUNCTION_CONDITION } from "./module";
-import { KIND_ADC, KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
+import { KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
   ELSE,
   END,

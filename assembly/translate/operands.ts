@@ -56,7 +56,6 @@ import {
   I32_EQZ,
   I32_LOAD,
   I32_NE,
-  I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
   I64_AND,

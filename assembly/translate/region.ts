@@ -35,11 +35,9 @@ import {
   I64_SUB,
   TYPE_VOID,
   byte,
-  i32Const,
   i64Const,
   localGet,
   localSet,
-  unsigned,
 } from "./wasm";
 
 /** Most blocks of a region; an entry fits a byte. */

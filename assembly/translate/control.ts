@@ -24,6 +24,7 @@ import { sizeOf } from "./integer";
 import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
+import { callAndReturn, returnToCaller } from "./calls";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { branchTo } from "./structure";
 import {
@@ -183,7 +184,12 @@ export function emitCall(op: u32): bool {
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
-  goTo(targetOffset(op));
+  if (targetOffset(op) == nextOffset(op)) goTo(targetOffset(op));
+  else {
+    pushRip(targetOffset(op));
+    localSet(LOCAL_RIP);
+    callAndReturn(nextOffset(op));
+  }
   return true;
 }
 
@@ -219,7 +225,7 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  branchToExit();
+  returnToCaller();
   return true;
 }
 
@@ -234,7 +240,7 @@ export function emitIndirect(op: u32): bool {
     pushRip(nextOffset(op));
     localSet(LOCAL_A);
     pushA();
-  }
-  branchToExit();
+    callAndReturn(nextOffset(op));
+  } else branchToExit();
   return true;
 }

@@ -26,7 +26,8 @@ import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
 import { callAndReturn, returnToCaller } from "./calls";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
-import { branchTo } from "./structure";
+import { takeEdge } from "./edges";
+import { writeDeferred } from "./flags";
 import {
   END,
   I32_AND,
@@ -64,7 +65,7 @@ export function goTo(offset: i64): void {
     return;
   }
   if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
-  branchTo(<u32>block);
+  takeEdge(<u32>block);
 }
 
 /** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
@@ -103,7 +104,7 @@ function jumpTo(offset: i64): void {
   const block = blockAt(offset);
   if (block >= 0) {
     if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, true);
-    branchTo(<u32>block);
+    takeEdge(<u32>block);
   } else leaveByJump(offset);
 }
 
@@ -115,6 +116,7 @@ function leaveByJump(offset: i64): void {
   pushRip(offset);
   localSet(LOCAL_RIP);
   checkTarget();
+  writeDeferred();
   branchToExit();
 }
 

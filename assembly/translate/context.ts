@@ -17,7 +17,7 @@ import {
   TLB_SET,
 } from "../state";
 import { OP_NEXT } from "../decode/instruction";
-import { beginBlockFlags, writeDeferred } from "./flags";
+import { forgetDeferred, writeDeferred } from "./flags";
 import { FUNCTION_CHAIN, FUNCTION_MAY_CHAIN, hintedIf } from "./module";
 import {
   BR,
@@ -77,12 +77,10 @@ export const LOCAL_POINTER: u32 = 33;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
 export const LOCAL_STOP: u32 = 34;
 export const LOCAL_TLB_MASK: u32 = 35;
-/** 0 if memory has the flags, else one more than the kind by which the flag locals have them; where that is not known. */
-export const LOCAL_FLAG_CARRIED: u32 = 36;
-export const LOCALS_I32: u32 = 7;
+export const LOCALS_I32: u32 = 6;
 /** Results of the instruction as numbers. */
-export const LOCAL_F64: u32 = 37;
-export const LOCAL_F32: u32 = 38;
+export const LOCAL_F64: u32 = 36;
+export const LOCAL_F32: u32 = 37;
 
 /** What a translated function returns in place of RIP if the run loop is to go on. No canonical address. */
 export const STOPPED: i64 = i64.MIN_VALUE;
@@ -125,9 +123,8 @@ export function noteSseEnabled(): void { sseIsEnabled = true; }
 
 export function beginRegion(mode64: bool): void { is64 = mode64; }
 
-/** `continues`: control comes to the block from the one emitted before it, and from nowhere else. `carriesFlags`: flags
- * may be carried to it (edges.ts). */
-export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool, carriesFlags: bool): void {
+/** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
+export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {
   blockOps = ops;
   blockDelta = delta;
   blockCount = count;
@@ -136,7 +133,7 @@ export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool, ca
   flagKind = KIND_UNKNOWN;
   validRegisters = 0;
   sseIsEnabled = false;
-  beginBlockFlags(carriesFlags);
+  forgetDeferred();
 }
 
 export function beginInstruction(op: u32, index: u32): void {

@@ -4,8 +4,7 @@
 // become what execute/flags.ts calls FLAG_RESULT and FLAG_CARRIES.
 //
 // Flags that nobody sees unless an instruction on the way to the next that sets them is left to its handler (liveness.ts)
-// are deferred: only locals have them, and that way out writes them. On the way from block to block too (edges.ts):
-// LOCAL_FLAG_CARRIED says at run time whether locals have them, where several ways lead to a block.
+// are deferred: only locals have them, and that way out writes them. So are those at the end of a block (edges.ts).
 
 import { FLAG_CARRIES, FLAG_RESULT, PENDING_B, PENDING_KIND } from "../state";
 import { pushCarries, pushOverflow } from "./conditions";
@@ -15,7 +14,6 @@ import {
   LOCAL_B,
   LOCAL_FLAG_A,
   LOCAL_FLAG_B,
-  LOCAL_FLAG_CARRIED,
   LOCAL_FLAG_KIND,
   LOCAL_FLAG_RESULT,
   LOCAL_RESULT,
@@ -27,10 +25,8 @@ import { FLAGS_SHADOWED, flagsLife } from "./liveness";
 import { FUNCTION_SETTLE_FLAGS } from "./module";
 import { KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
-  END,
   I32_LOAD,
   I32_STORE,
-  I32_SUB,
   I64_AND,
   I64_EXTEND16_S,
   I64_EXTEND32_S,
@@ -43,8 +39,6 @@ import {
   I64_SHR_U,
   I64_STORE,
   I64_XOR,
-  IF,
-  TYPE_VOID,
   access,
   byte,
   call,
@@ -81,25 +75,19 @@ const NO_ROTATE: u32 = 0;
 export const ROTATE_LEFT: u32 = 4;
 export const ROTATE_RIGHT: u32 = 8;
 
-/** True if locals may have the flags, by LOCAL_FLAG_CARRIED, and memory has them if not. */
-let carried: bool = false;
-
-/** At a block's beginning memory has all, or flags may be carried. */
-export function beginBlockFlags(mayBeCarried: bool): void {
+/** At a block's beginning memory has all, or nobody looks at it. */
+export function forgetDeferred(): void {
   deferred = false;
-  carried = mayBeCarried;
   rotate = NO_ROTATE;
 }
 
 let keptDeferred: bool = false;
-let keptCarried: bool = false;
 let keptRotate: u32 = 0;
 let keptKind: u32 = 0;
 
 /** Before code that is on one of two ways and writes flags to memory, but does not change them. */
 export function keepFlags(): void {
   keptDeferred = deferred;
-  keptCarried = carried;
   keptRotate = rotate;
   keptKind = flagKind;
 }
@@ -107,33 +95,14 @@ export function keepFlags(): void {
 /** After it: those who came the other way have them where they were. */
 export function recallFlags(): void {
   deferred = keptDeferred;
-  carried = keptCarried;
   rotate = keptRotate;
   setFlagKind(keptKind);
 }
-
-/** On the way to a block that takes carried flags. Those who do not go have them as before. */
-export function carryFlags(): void {
-  if (carried && rotate == NO_ROTATE) return;
-  const deferredHere = deferred;
-  const carriedHere = carried;
-  const rotateHere = rotate;
-  const kindHere = flagKind;
-  gatherFlags();
-  i32Const(deferred ? flagKind + 1 : 0);
-  localSet(LOCAL_FLAG_CARRIED);
-  deferred = deferredHere;
-  carried = carriedHere;
-  rotate = rotateHere;
-  setFlagKind(kindHere);
-}
-
 
 /** The flags now follow from the flag locals by this kind: memory gets them, now or if it must. */
 export function noteKind(kind: u32): void {
   setFlagKind(kind);
   rotate = NO_ROTATE;
-  carried = false;
   deferred = flagsLife() == FLAGS_SHADOWED;
   if (!deferred) writeKind(kind);
 }
@@ -181,10 +150,6 @@ export function addRotate(direction: u32, size: u32, result: u32): void {
 
 /** Before something reads flags: locals have all that are deferred. */
 export function gatherFlags(): void {
-  if (carried) {
-    carried = false;
-    writeCarried();
-  }
   if (rotate == NO_ROTATE) return;
   const direction = rotate & ~3;
   const size = rotate & 3;
@@ -204,30 +169,12 @@ export function flushFlags(): void {
 /** On a way out of the midst of a block; those who stay have them deferred still. */
 export function writeDeferred(): void {
   const deferredHere = deferred;
-  const carriedHere = carried;
   const rotateHere = rotate;
   const kindHere = flagKind;
   flushFlags();
   deferred = deferredHere;
-  carried = carriedHere;
   rotate = rotateHere;
   setFlagKind(kindHere);
-}
-
-/** Memory gets the flags if they are carried. */
-function writeCarried(): void {
-  localGet(LOCAL_FLAG_CARRIED);
-  byte(IF);
-  byte(TYPE_VOID);
-  writeFlag(FLAG_RESULT, LOCAL_FLAG_RESULT);
-  writeFlag(FLAG_CARRIES, LOCAL_FLAG_A);
-  writeFlag(PENDING_B, LOCAL_FLAG_B);
-  i32Const(0);
-  localGet(LOCAL_FLAG_CARRIED);
-  i32Const(1);
-  byte(I32_SUB);
-  access(I32_STORE, PENDING_KIND);
-  byte(END);
 }
 
 /** Writes the flags, by the flag locals and this kind, to memory. */

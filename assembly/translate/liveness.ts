@@ -35,17 +35,15 @@ export function flagsLife(): u32 {
   return endsByEdges(blockOps + (blockCount - 1) * OP_SIZE) ? FLAGS_SHADOWED : FLAGS_LIVE;
 }
 
-/** Who can see the flags with which a block of `count` instructions begins. */
-export function flagsLifeAtEntry(ops: u32, count: u32): u32 {
-  let life = FLAGS_DEAD;
+/** True if nobody can see the flags with which a block of `count` instructions begins. */
+export function setsFlagsFirst(ops: u32, count: u32): bool {
   for (let i: u32 = 0; i < count; i++) {
     const op = ops + i * OP_SIZE;
     const effect = flagEffect(op);
-    if (effect == FLAGS_SEEN || effect == FLAGS_READ || effect == FLAGS_READ_AND_SET) return FLAGS_LIVE;
-    if (mayLeave(op)) life = FLAGS_SHADOWED;
-    if (effect == FLAGS_SET) return life;
+    if ((effect != FLAGS_KEPT && effect != FLAGS_SET) || mayLeave(op)) return false;
+    if (effect == FLAGS_SET) return true;
   }
-  return FLAGS_LIVE;
+  return false;
 }
 
 /** True if control goes on from a block's last instruction by direct jumps, or to the instruction after it. */

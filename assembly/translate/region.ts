@@ -25,7 +25,6 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
-import { carriesFlags } from "./edges";
 import { addEntry, beginBlockAt, collectBranches, continuesPrevious, emitStructure, isLoopHead, settleStructure } from "./structure";
 import { emitInstruction } from "./instructions";
 import { beginBody, discardBody, endBody, hintedIf } from "./module";
@@ -169,7 +168,7 @@ export function emitBlock(index: u32): void {
   const ops = load<u32>(block, BLOCK_COUNT);
   const first = block + BLOCK_HEADER;
   const start: i64 = regionOffset(index);
-  beginBlock(first, ops, blockPageDelta(index), continuesPrevious(index), carriesFlags(index));
+  beginBlock(first, ops, blockPageDelta(index), continuesPrevious(index));
   beginBlockAt(index);
   if (isLoopHead(index)) {
     // All that may run before a head is reached again, or nothing: a limit within is the interpreter's to keep.

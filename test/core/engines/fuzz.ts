@@ -70,7 +70,10 @@ export function explain(program: Program, threshold: number): string {
 function wayTo(program: Program, interpreter: Engine, difference: (program: Program) => string | undefined): string[] {
   const before = program.slices.slice(0, interpreter.run(program).stops.length - 1);
   const last = program.slices[before.length] as Slice;
-  const cut = (instructions: number): Program => ({ ...program, slices: [...before, { ...last, length: instructions }] });
+  const cut = (instructions: number): Program => ({
+    ...program,
+    slices: [...before, { ...last, length: instructions }],
+  });
   let wrong = 1;
   while (wrong < last.length && difference(cut(wrong)) === undefined) wrong++;
   const way: string[] = [];

@@ -1,6 +1,6 @@
 // The one function that every region ends with: it looks RIP up in the jump cache and calls the function there as a
 // tail call (WebAssembly tail call proposal: return_call_indirect), or returns to the run loop with RIP and the count in
-// memory. It is a module of its
+// memory. An entry whose tag is of another time it has looked at by the core. It is a module of its
 // own, since AssemblyScript has no tail calls, and since a module that imports the core's table costs the table's
 // length to make.
 
@@ -20,24 +20,31 @@ import {
   RIP,
   STATISTIC_CHAINED,
 } from "../state";
-import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
+import { FUNCTION_REVIVE, TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
 import {
+  BLOCK,
+  BR_IF,
   END,
   I32_AND,
+  I32_EQZ,
   I32_LOAD,
+  I32_LOAD16_U,
   I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
-  I64_EQ,
   I64_GE_U,
   I64_LOAD,
+  I64_LOAD16_U,
+  I64_NE,
   I64_SHR_U,
   I64_STORE,
   I64_SUB,
   I64_XOR,
   RETURN_CALL_INDIRECT,
+  TYPE_VOID,
   access,
   byte,
+  call,
   i32Const,
   i64Const,
   localGet,
@@ -55,6 +62,8 @@ const LOCAL_CACHE_ENTRY: u32 = 2;
 export function emitChain(): u32 {
   beginBodies();
   beginBody(0, 1);
+  byte(BLOCK);
+  byte(TYPE_VOID);
   localGet(LOCAL_RIP);
   localGet(LOCAL_RIP);
   i64Const(12);
@@ -71,12 +80,18 @@ export function emitChain(): u32 {
   i32Const(0);
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
-  byte(I64_EQ);
+  byte(I64_NE);
+  hintedIf(false);
+  localGet(LOCAL_RIP);
+  call(FUNCTION_REVIVE);
+  byte(I32_EQZ);
+  byte(BR_IF);
+  unsigned(1);
+  byte(END);
   localGet(LOCAL_LEFT);
   localGet(LOCAL_CACHE_ENTRY);
-  access(I64_LOAD, JUMP_CACHE + JUMP_NEEDS);
+  access(I64_LOAD16_U, JUMP_CACHE + JUMP_NEEDS);
   byte(I64_GE_U);
-  byte(I32_AND);
   hintedIf(true);
   i32Const(0);
   i32Const(0);
@@ -85,7 +100,7 @@ export function emitChain(): u32 {
   byte(I64_ADD);
   access(I64_STORE, STATISTIC_CHAINED);
   localGet(LOCAL_CACHE_ENTRY);
-  access(I32_LOAD, JUMP_CACHE + JUMP_ENTRY);
+  access(I32_LOAD16_U, JUMP_CACHE + JUMP_ENTRY);
   localGet(LOCAL_CACHE_ENTRY);
   access(I64_LOAD, JUMP_CACHE + JUMP_BASE);
   localGet(LOCAL_LEFT);
@@ -94,6 +109,7 @@ export function emitChain(): u32 {
   byte(RETURN_CALL_INDIRECT);
   unsigned(TYPE_ENTRY);
   unsigned(0);
+  byte(END);
   byte(END);
   i32Const(0);
   localGet(LOCAL_RIP);

@@ -24,6 +24,8 @@ import {
 export const TYPE_ENTRY: u32 = 0;
 /** Of the function that goes to the next: RIP (i64), instructions left (i64) -> (). */
 const TYPE_CHAIN: u32 = 2;
+/** Of the function that it asks about an entry in doubt: RIP (i64) -> i32. */
+const TYPE_REVIVE: u32 = 7;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
@@ -70,7 +72,7 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(7);
+  unsigned(8);
   // Bit i of the first argument: parameter i is an i64.
   type(0b110, 3, 0);
   type(0b1100, 4, 0);
@@ -79,6 +81,7 @@ function types(): void {
   type(0, 1, TYPE_I32);
   type(0b11, 2, TYPE_I64);
   type(0, 0, TYPE_I32);
+  type(0b1, 1, TYPE_I32);
   endSection();
 }
 
@@ -146,7 +149,7 @@ export function hint(likely: bool): void {
 }
 
 /** "metadata.code.branch_hint" (WebAssembly branch hinting proposal): engines that do not know it pass it over. */
-function branchHints(count: u32): void {
+function branchHints(count: u32, first: u32): void {
   beginSection(SECTION_CUSTOM);
   unsigned(25);
   store<u64>(position, 0x617461646174656d);
@@ -159,7 +162,7 @@ function branchHints(count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const hints = load<u32>(at);
     at += 4;
-    unsigned(IMPORTED_FUNCTIONS + i);
+    unsigned(first + i);
     unsigned(hints);
     for (let end = at + (hints << 2); at < end; at += 4) {
       unsigned(load<u32>(at) >> 1);
@@ -182,16 +185,21 @@ export function beginModule(address: u32, count: u32): void {
   header(address);
   imports();
   functions(count, TYPE_ENTRY, IMPORTED_FUNCTIONS);
-  branchHints(count);
+  branchHints(count, IMPORTED_FUNCTIONS);
   beginCode(count);
 }
 
-/** As beginModule(), for the one function of chain.ts: it needs the table and nothing else of the core's. */
+/** Index of reviveJump() in the module of chain.ts, and of the one function that it exports. */
+export const FUNCTION_REVIVE: u32 = 0;
+const CHAIN_FUNCTION: u32 = 1;
+
+/** As beginModule(), for the one function of chain.ts: it needs the table, and of the core's functions only one. */
 export function beginChainModule(address: u32): void {
   header(address);
   beginSection(SECTION_IMPORT);
-  unsigned(2);
+  unsigned(3);
   importMemory();
+  importFunction(FUNCTION_REVIVE, TYPE_REVIVE);
   // "T": a table of functions, of any length.
   name(MODULE);
   name(0x54);
@@ -200,7 +208,8 @@ export function beginChainModule(address: u32): void {
   byte(0);
   unsigned(0);
   endSection();
-  functions(1, TYPE_CHAIN, 0);
+  functions(1, TYPE_CHAIN, CHAIN_FUNCTION);
+  branchHints(1, CHAIN_FUNCTION);
   beginCode(1);
 }
 

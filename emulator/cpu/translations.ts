@@ -51,7 +51,9 @@ export class Translations {
     });
     this.imports = { c: support };
     const chain = new WebAssembly.Module(this.bytes.slice(EMITTER, EMITTER + this.core.emitChain()));
-    const { exports } = new WebAssembly.Instance(chain, { c: { M: this.memory, T: this.table } });
+    const { exports } = new WebAssembly.Instance(chain, {
+      c: { M: this.memory, T: this.table, a: core["reviveJump"] as WebAssembly.ImportValue },
+    });
     support[String.fromCharCode(FIRST_NAME + SUPPORT.length)] = exports["0"] as WebAssembly.ImportValue;
   }
 

@@ -124,7 +124,7 @@ export function run(): u32 {
     if (translation != 0 && room >= <u64>load<u32>(block, BLOCK_NEEDS) && load<u32>(INTERRUPT_SHADOW) == 0 && (mode == MODE_64 || isFlat32())) {
       const pageBase = rip - (physical & 0xfff);
       const base = pageBase - <u64><i64>load<i32>(block, BLOCK_DELTA);
-      fillJump(rip, block, base);
+      fillJump(rip, <u32>physical >> 12, block, base);
       runTranslation(translation, base, count, limit);
       continue;
     }

@@ -4,11 +4,11 @@
 //   0x00000400  CPU state (this file), below 64 KiB so that a decoded instruction names a register in 16 bits
 //   0x00010000  AssemblyScript's static data (asc --memoryBase)
 //   0x00040000  decode tables
-//   0x00180000  regions by page, counts of handlers, jump cache
+//   0x00180000  regions by page, counts of handlers
 //   0x00200000  block hash, page tables of the physical map
 //   0x01000000  decoded instructions
 //   0x03000000  room for the translator's emitter
-//   0x03400000  TLB, and which of its entries were filled
+//   0x03400000  TLB, and which of its entries were filled, jump cache
 //   0x03c00000  records of translated regions
 //   0x04000000  guest RAM
 //
@@ -269,25 +269,31 @@ export const TLB_PAGE: u32 = 28;
 export const TLB_FILLED: u32 = 0x3800000;
 export const TLB_FILLED_END: u32 = 0x3810000;
 
+/** The jump cache: what translated code is to run at a RIP. See translate/jump-cache.ts. */
+export const JUMP_CACHE: u32 = 0x3880000;
+export const JUMP_CACHE_ENTRIES: u32 = 16384;
+export const JUMP_ENTRY_SIZE: u32 = 32;
+/** u64, RIP with the key of its time. */
+export const JUMP_TAG: u32 = 0;
+/** u64, the base of the region as it runs there. */
+export const JUMP_BASE: u32 = 8;
+/** u32, index in the table. */
+export const JUMP_FUNCTION: u32 = 16;
+/** u32, the block that begins at RIP. */
+export const JUMP_BLOCK: u32 = 20;
+/** u16, BLOCK_NEEDS. */
+export const JUMP_NEEDS: u32 = 24;
+/** u16, the function's entry. */
+export const JUMP_ENTRY: u32 = 26;
+/** u32, number of the physical page that RIP is on. */
+export const JUMP_PAGE: u32 = 28;
+
 /** Hash of the regions that have code of a physical page: u32 each. */
 export const PAGE_REGIONS: u32 = 0x180000;
 export const PAGE_REGIONS_ENTRIES: u32 = 0x1000;
 /** u64 for each opcode (map << 8 | opcode): times that translated code left it to the interpreter's handler. */
 export const HANDLER_COUNTS: u32 = 0x190000;
 export const HANDLER_COUNTS_ENTRIES: u32 = 0x400;
-/** The jump cache: what translated code is to run at a RIP. See translate/jump-cache.ts. */
-export const JUMP_CACHE: u32 = 0x1a0000;
-export const JUMP_CACHE_ENTRIES: u32 = 4096;
-export const JUMP_ENTRY_SIZE: u32 = 32;
-/** u64, RIP with the key of its time. */
-export const JUMP_TAG: u32 = 0;
-/** u64, the base of the region as it runs there. */
-export const JUMP_BASE: u32 = 8;
-/** u32, index in the table; u32, the function's entry. */
-export const JUMP_FUNCTION: u32 = 16;
-export const JUMP_ENTRY: u32 = 20;
-/** u64, BLOCK_NEEDS. */
-export const JUMP_NEEDS: u32 = 24;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;

@@ -1,6 +1,7 @@
 import { EXIT_HALT, EXIT_SHUTDOWN } from "../assembly/state";
 import type { Processor } from "./cpu/processor";
 import type { TimerQueue } from "./time/clock";
+import { GuestRest } from "./time/guest-rest";
 import type { MachineClock } from "./time/machine-clocks";
 
 /** Host milliseconds that the guest runs before the host's event loop gets a turn. */
@@ -26,6 +27,7 @@ export class Runner {
   private wakeUp: (() => void) | undefined;
   /** Instructions in TIMER_GRAIN_NS of real time, as measured. */
   private quantum = QUANTUM_MIN;
+  private readonly guestRest = new GuestRest();
 
   constructor(
     private readonly processor: Processor,
@@ -107,11 +109,18 @@ export class Runner {
         return 0;
       }
       if (exit === EXIT_HALT && this.running) {
-        const wait = this.clock.idle(this.timers.nextDeadline);
+        const wait = this.clock.idle(this.haltDeadline());
         if (wait > 0) return wait;
       }
     } while (this.running && performance.now() < end);
     return 0;
+  }
+
+  /** Until when the guest, which halts, may be left alone. Virtual time knows no sleep, and repeats to the tick. */
+  private haltDeadline(): number {
+    if (this.virtual) return this.timers.nextDeadline;
+    this.guestRest.halted(this.processor.instructionCount, this.processor.interruptCount);
+    return this.guestRest.atRest ? this.timers.latestDeadline : this.timers.nextDeadline;
   }
 
   private enter(): number {

@@ -1,7 +1,7 @@
 // The functions between the run loop and the regions, and between one region and the next. Every region goes on with the
 // first: it looks RIP up in the jump cache and calls the function there as a tail call (WebAssembly tail call proposal:
-// return_call_indirect), or returns to the run loop with RIP and the count in memory. The second is what the run loop
-// calls. They are a module of their own, since AssemblyScript has no tail calls and no functions of two results, and
+// return_call_indirect), or returns to the run loop with RIP and the count in memory. An entry whose tag is of another time it has looked at
+// by the core. The second is what the run loop calls. They are a module of their own, since AssemblyScript has no tail calls and no functions of two results, and
 // since a module that imports the core's table costs the table's length to make.
 
 import {
@@ -21,19 +21,25 @@ import {
   STATISTIC_CHAINED,
 } from "../state";
 import { STOPPED } from "./context";
-import { TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
+import { FUNCTION_REVIVE, TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
 import {
+  BLOCK,
   BR,
+  BR_IF,
   CALL_INDIRECT,
   END,
   I32_AND,
+  I32_EQZ,
   I32_LOAD,
+  I32_LOAD16_U,
   I32_SHL,
   I32_WRAP_I64,
   I64_ADD,
   I64_EQ,
   I64_GE_U,
   I64_LOAD,
+  I64_LOAD16_U,
+  I64_NE,
   I64_SHR_U,
   I64_STORE,
   I64_SUB,
@@ -45,6 +51,7 @@ import {
   TYPE_VOID,
   access,
   byte,
+  call,
   i32Const,
   i64Const,
   localGet,
@@ -67,8 +74,9 @@ const ENTER_TARGET: u32 = 3;
 const ENTER_RIP: u32 = 4;
 const ENTER_CACHE_ENTRY: u32 = 5;
 
-/** Pushes whether the jump cache knows what is at RIP, and whether all of it may run; `entry` is where it would be. */
-function lookUp(rip: u32, left: u32, entry: u32): void {
+/** Looks RIP up: `entry` becomes where it would be. Branches out of `labels` labels if it is not there; else pushes
+ * whether all that is there may run. */
+function lookUp(rip: u32, left: u32, entry: u32, labels: u32): void {
   localGet(rip);
   localGet(rip);
   i64Const(12);
@@ -85,12 +93,18 @@ function lookUp(rip: u32, left: u32, entry: u32): void {
   i32Const(0);
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
-  byte(I64_EQ);
+  byte(I64_NE);
+  hintedIf(false);
+  localGet(rip);
+  call(FUNCTION_REVIVE);
+  byte(I32_EQZ);
+  byte(BR_IF);
+  unsigned(labels);
+  byte(END);
   localGet(left);
   localGet(entry);
-  access(I64_LOAD, JUMP_CACHE + JUMP_NEEDS);
+  access(I64_LOAD16_U, JUMP_CACHE + JUMP_NEEDS);
   byte(I64_GE_U);
-  byte(I32_AND);
 }
 
 function countChained(): void {
@@ -118,11 +132,13 @@ function storePlace(rip: u32, left: u32): void {
 /** The function that regions go on with, TYPE_CHAIN. */
 function emitChainBody(): void {
   beginBody(0, 1);
-  lookUp(CHAIN_RIP, CHAIN_LEFT, CHAIN_CACHE_ENTRY);
+  byte(BLOCK);
+  byte(TYPE_VOID);
+  lookUp(CHAIN_RIP, CHAIN_LEFT, CHAIN_CACHE_ENTRY, 1);
   hintedIf(true);
   countChained();
   localGet(CHAIN_CACHE_ENTRY);
-  access(I32_LOAD, JUMP_CACHE + JUMP_ENTRY);
+  access(I32_LOAD16_U, JUMP_CACHE + JUMP_ENTRY);
   localGet(CHAIN_CACHE_ENTRY);
   access(I64_LOAD, JUMP_CACHE + JUMP_BASE);
   localGet(CHAIN_LEFT);
@@ -133,6 +149,7 @@ function emitChainBody(): void {
   unsigned(TYPE_ENTRY);
   unsigned(0);
   byte(END);
+  byte(END);
   storePlace(CHAIN_RIP, CHAIN_LEFT);
   i64Const(STOPPED);
   i64Const(0);
@@ -142,6 +159,8 @@ function emitChainBody(): void {
 /** The function that the run loop calls, TYPE_ENTER: what returns to nobody's call goes on from here. */
 function emitEnterBody(): void {
   beginBody(1, 1);
+  byte(BLOCK);
+  byte(TYPE_VOID);
   byte(LOOP);
   byte(TYPE_VOID);
   localGet(ENTER_BLOCK);
@@ -160,11 +179,11 @@ function emitEnterBody(): void {
   byte(TYPE_VOID);
   byte(RETURN);
   byte(END);
-  lookUp(ENTER_RIP, ENTER_LEFT, ENTER_CACHE_ENTRY);
+  lookUp(ENTER_RIP, ENTER_LEFT, ENTER_CACHE_ENTRY, 2);
   hintedIf(true);
   countChained();
   localGet(ENTER_CACHE_ENTRY);
-  access(I32_LOAD, JUMP_CACHE + JUMP_ENTRY);
+  access(I32_LOAD16_U, JUMP_CACHE + JUMP_ENTRY);
   localSet(ENTER_BLOCK);
   localGet(ENTER_CACHE_ENTRY);
   access(I64_LOAD, JUMP_CACHE + JUMP_BASE);
@@ -174,6 +193,7 @@ function emitEnterBody(): void {
   localSet(ENTER_TARGET);
   byte(BR);
   unsigned(1);
+  byte(END);
   byte(END);
   byte(END);
   storePlace(ENTER_RIP, ENTER_LEFT);

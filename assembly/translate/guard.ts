@@ -7,6 +7,7 @@ import {
   ES,
   FLAT_READ,
   FLAT_WRITE,
+  MODE_32,
   MODE_64,
   SEGMENTS,
   SEGMENT_BASE,
@@ -31,5 +32,6 @@ export function isFlat32(): bool {
 /** After a handler: whether the jump cache may say what follows, without a look by the run loop. */
 export function mayChain(): u32 {
   if (load<u32>(BLOCK_LIMIT) == 0 || needsAttention()) return 0;
-  return u32(load<u32>(CODE_MODE) == MODE_64 || isFlat32());
+  const mode = load<u32>(CODE_MODE);
+  return u32(mode == MODE_64 || (mode == MODE_32 && isFlat32()));
 }

@@ -27,6 +27,8 @@ export const TYPE_ENTRY: u32 = 0;
 const TYPE_CHAIN: u32 = 2;
 /** Of the function that the run loop calls: entry (i32), base (i64), instructions left (i64), function (i32) -> (). */
 const TYPE_ENTER: u32 = 7;
+/** Of the function that is asked about an entry of the jump cache in doubt: RIP (i64) -> i32. */
+const TYPE_REVIVE: u32 = 8;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
@@ -73,7 +75,7 @@ function type(parameters: u32, count: u32, result: u32, results: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(8);
+  unsigned(9);
   // Bit i of the first argument: parameter i is an i64.
   type(0b0110, 4, TYPE_I64, 2);
   type(0b1100, 4, 0, 0);
@@ -83,6 +85,7 @@ function types(): void {
   type(0b11, 2, TYPE_I64, 1);
   type(0, 0, TYPE_I32, 1);
   type(0b0110, 4, 0, 0);
+  type(0b1, 1, TYPE_I32, 1);
   endSection();
 }
 
@@ -150,7 +153,7 @@ export function hint(likely: bool): void {
 }
 
 /** "metadata.code.branch_hint" (WebAssembly branch hinting proposal): engines that do not know it pass it over. */
-function branchHints(count: u32): void {
+function branchHints(count: u32, first: u32): void {
   beginSection(SECTION_CUSTOM);
   unsigned(25);
   store<u64>(position, 0x617461646174656d);
@@ -163,7 +166,7 @@ function branchHints(count: u32): void {
   for (let i: u32 = 0; i < count; i++) {
     const hints = load<u32>(at);
     at += 4;
-    unsigned(IMPORTED_FUNCTIONS + i);
+    unsigned(first + i);
     unsigned(hints);
     for (let end = at + (hints << 2); at < end; at += 4) {
       unsigned(load<u32>(at) >> 1);
@@ -189,16 +192,21 @@ export function beginModule(address: u32, count: u32): void {
   for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
   endSection();
   exportFunctions(count, IMPORTED_FUNCTIONS);
-  branchHints(count);
+  branchHints(count, IMPORTED_FUNCTIONS);
   beginCode(count);
 }
 
-/** As beginModule(), for the two functions of chain.ts: they need the table and nothing else of the core's. */
+/** Index of reviveJump() in the module of chain.ts, and of the first of those that it exports. */
+export const FUNCTION_REVIVE: u32 = 0;
+const CHAIN_FUNCTION: u32 = 1;
+
+/** As beginModule(), for the two functions of chain.ts: they need the table, and of the core's functions only one. */
 export function beginChainModule(address: u32): void {
   header(address);
   beginSection(SECTION_IMPORT);
-  unsigned(2);
+  unsigned(3);
   importMemory();
+  importFunction(FUNCTION_REVIVE, TYPE_REVIVE);
   // "T": a table of functions, of any length.
   name(MODULE);
   name(0x54);
@@ -211,7 +219,8 @@ export function beginChainModule(address: u32): void {
   unsigned(TYPE_CHAIN);
   unsigned(TYPE_ENTER);
   endSection();
-  exportFunctions(2, 0);
+  exportFunctions(2, CHAIN_FUNCTION);
+  branchHints(2, CHAIN_FUNCTION);
   beginCode(2);
 }
 

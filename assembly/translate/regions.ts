@@ -3,7 +3,7 @@
 
 import { PAGE_REGIONS, PAGE_REGIONS_ENTRIES, REGION_RECORDS, REGION_RECORDS_END } from "../state";
 import { BLOCK_COUNT, BLOCK_DELTA, BLOCK_HEAT, BLOCK_NEEDS, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
-import { flushJumps } from "./jump-cache";
+import { dropJumps, flushJumps } from "./jump-cache";
 import { isEntry } from "./structure";
 import { regionBlock, regionBlockCount, regionOffset } from "./region";
 
@@ -132,7 +132,7 @@ function kill(record: u32): void {
 
 /** Forgets every region; the blocks are gone. */
 export function forgetRegions(): void {
-  flushJumps();
+  dropJumps();
   memory.fill(PAGE_REGIONS, 0, PAGE_REGIONS_ENTRIES << 2);
   end = REGION_RECORDS;
 }

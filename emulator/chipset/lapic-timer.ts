@@ -9,7 +9,12 @@ const NS_PER_TICK = 1_000_000_000 / APIC_FREQUENCY;
  * Periods that passed while the host slept or was busy are made up for, one after each EOI, as a hypervisor does for a
  * guest that counts its ticks; but no more than these, so that a long pause is no storm.
  */
-const CATCH_UP_LIMIT = 20;
+const CATCH_UP_LIMIT = 48;
+/**
+ * ns by which ticks may come later, several at once, while the guest is at rest: each time that the host wakes up
+ * costs more than the tick. No more than a third of the periods that are made up for.
+ */
+const SLACK = 16_000_000;
 
 /** The processor's time-stamp counter, for the TSC-deadline mode of the timer. */
 export interface TscSource {
@@ -145,7 +150,8 @@ export class LapicTimer {
     const period = this.initial * this.tick;
     const now = this.clock.now();
     if (this.mode === TIMER_PERIODIC) {
-      this.timer.arm(nextOnGrid(this.start, period, now, last, MINIMUM_INTERRUPT_PERIOD));
+      const slack = Math.min(SLACK, (period * CATCH_UP_LIMIT) / 3);
+      this.timer.arm(nextOnGrid(this.start, period, now, last, MINIMUM_INTERRUPT_PERIOD), slack);
     } else if (this.start + period > now) this.timer.arm(this.start + period);
     else this.timer.cancel();
   }

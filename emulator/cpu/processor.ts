@@ -21,6 +21,7 @@ import {
   REGS,
   RIP,
   STATE_END,
+  STATISTIC_INTERRUPTS,
   STOP_REQUEST,
   TLB_ENTRY_SIZE,
   TLB_MASK,
@@ -197,6 +198,11 @@ export class Processor {
   get instructionCount(): number {
     const partial = (this.getU32(CURRENT_OP) - this.getU32(BLOCK_START)) / 32;
     return this.getU64(INSTRUCTION_COUNT) + partial;
+  }
+
+  /** Interrupts taken since the start. */
+  get interruptCount(): number {
+    return this.getU64(STATISTIC_INTERRUPTS);
   }
 
   statistics(): MachineStatistics {

@@ -52,7 +52,9 @@ export class Translations {
     });
     this.imports = { c: support };
     const chain = new WebAssembly.Module(this.bytes.slice(EMITTER, EMITTER + this.core.emitChain()));
-    const { exports } = new WebAssembly.Instance(chain, { c: { M: this.memory, T: this.table } });
+    const { exports } = new WebAssembly.Instance(chain, {
+      c: { M: this.memory, T: this.table, a: core["reviveJump"] as WebAssembly.ImportValue },
+    });
     support[String.fromCharCode(FIRST_NAME + SUPPORT.length)] = exports["0"] as WebAssembly.ImportValue;
     this.table.set(enter, exports["1"] as () => void);
     new DataView(this.memory.buffer).setUint32(ENTER_FUNCTION, enter, true);

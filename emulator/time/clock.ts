@@ -11,6 +11,7 @@ export const TSC_FREQUENCY = 1_000_000_000;
 
 interface Entry {
   deadline: number;
+  slack: number;
   sequence: number;
   timer: Timer;
 }
@@ -26,9 +27,12 @@ export class Timer {
     readonly callback: (deadline: number) => void,
   ) {}
 
-  /** Fires once at `deadline` (ns on the machine's clock); replaces an earlier deadline. */
-  arm(deadline: number): void {
-    this.queue.insert(this, deadline);
+  /**
+   * Fires once at `deadline` (ns on the machine's clock); replaces an earlier deadline.
+   * @param slack ns by which it may fire later if the guest is at rest: its callback makes up for it
+   */
+  arm(deadline: number, slack = 0): void {
+    this.queue.insert(this, deadline, slack);
   }
 
   cancel(): void {
@@ -62,6 +66,16 @@ export class TimerQueue {
     return this.entries[0]?.deadline ?? Infinity;
   }
 
+  /** The latest moment at which every timer's slack is kept, in ns, or Infinity. */
+  get latestDeadline(): number {
+    let latest = Infinity;
+    for (const { deadline, slack } of this.entries) {
+      if (deadline >= latest) break;
+      latest = Math.min(latest, deadline + slack);
+    }
+    return latest;
+  }
+
   /** Runs every timer whose deadline has come. */
   runDue(): void {
     for (;;) {
@@ -74,10 +88,10 @@ export class TimerQueue {
   }
 
   /** @internal */
-  insert(timer: Timer, deadline: number): void {
+  insert(timer: Timer, deadline: number, slack: number): void {
     this.remove(timer);
     const before = this.nextDeadline;
-    const entry: Entry = { deadline, sequence: this.sequence++, timer };
+    const entry: Entry = { deadline, slack, sequence: this.sequence++, timer };
     let index = this.entries.length;
     while (index > 0 && (this.entries[index - 1] as Entry).deadline > deadline) index--;
     this.entries.splice(index, 0, entry);

@@ -114,7 +114,7 @@ export function leaveLabel(): void { depth--; }
 export let sseIsEnabled: bool = false;
 export function noteSseEnabled(): void { sseIsEnabled = true; }
 
-export function beginRegion(mode64: bool): void { is64 = mode64; }
+export function setMode(mode64: bool): void { is64 = mode64; }
 
 /** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
 export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {

@@ -594,6 +594,19 @@ const system: Write = (w) => {
   random.pick(choices)();
 };
 
+/** A function of a few instructions, as compilers make them: one that says where it was called from, or any other. */
+export function writeLeaf(w: CodeWriter): void {
+  const { random } = w;
+  if (random.once(2)) {
+    w.emit(...(random.once(6) ? [0x48] : []), 0x8b, 0x04 | (random.pick([RAX, RCX, RDX, RSP]) << 3), 0x24);
+  }
+  for (let count = random.below(3); count > 0; count--) {
+    random.pick([one(MOVES), one(ARITHMETIC), one(SCALARS), one(X87), stack])(w);
+  }
+  w.emit(0xc3);
+  w.endPiece("leaf");
+}
+
 /** Names, weights and writers. */
 const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["arithmetic", 30, one(ARITHMETIC)],

@@ -2,7 +2,7 @@
 
 import { Random } from "./random";
 import { CodeWriter } from "./code-writer";
-import { FOCI, writePiece } from "./pieces";
+import { FOCI, writeLeaf, writePiece } from "./pieces";
 import {
   CODE,
   CODE_PAGES,
@@ -123,6 +123,7 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
     const end = Math.min(used[n + 1] ?? limit, chunk + 600);
     const writer = new CodeWriter(random, world, chunk, end, used);
     const length = 3 + random.below(24);
+    if (random.once(5)) writeLeaf(writer);
     while (writer.pieces.length < length && writer.room > 80) writePiece(writer, focus);
     writer.finish(used[n + 1] ?? (used[0] as number));
     pieces.push(...writer.pieces);

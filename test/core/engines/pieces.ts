@@ -1,6 +1,6 @@
 // What programs are made of: instructions of all families, and short sequences around the ones that need preparation.
 
-import { RAX, RCX, RDX, RSP, type CodeWriter, type Form } from "./code-writer";
+import { RAX, RBP, RCX, RDX, RSP, type CodeWriter, type Form } from "./code-writer";
 import { PORT_INTERRUPT, PORT_LIMIT, PORT_NMI, PORT_STOP, PORT_WRITE_MEMORY } from "./engine";
 import {
   COUNTER,
@@ -597,15 +597,28 @@ const system: Write = (w) => {
 /** A function of a few instructions, as compilers make them: one that says where it was called from, or any other. */
 export function writeLeaf(w: CodeWriter): void {
   const { random } = w;
-  if (random.once(2)) {
-    w.emit(...(random.once(6) ? [0x48] : []), 0x8b, 0x04 | (random.pick([RAX, RCX, RDX, RSP]) << 3), 0x24);
+  const thunk = random.once(2);
+  if (thunk) {
+    w.emit(...(w.is64 ? [0x48] : []), 0x8b, 0x04 | ((random.once(12) ? RSP : random.below(3)) << 3), 0x24);
   }
-  for (let count = random.below(3); count > 0; count--) {
+  for (let count = thunk && random.once(2) ? 0 : random.below(3); count > 0; count--) {
     random.pick([one(MOVES), one(ARITHMETIC), one(SCALARS), one(X87), stack])(w);
   }
   w.emit(0xc3);
   w.endPiece("leaf");
 }
+
+/** Calls a leaf function in a loop: mov ebp, count; call; ...; dec ebp; jnz. */
+const callLeaf: Write = (w) => {
+  const { random } = w;
+  if (w.leaves.length === 0) return;
+  w.load(RBP, random.below(30) + 1);
+  const start = w.here;
+  w.jumpTo(random.pick(w.leaves), 0xe8);
+  for (let count = random.below(3); count > 0; count--) random.pick([one(MOVES), one(ARITHMETIC)])(w);
+  w.emit(0xff, 0xcd);
+  w.jumpTo(start, 0x0f, 0x85);
+};
 
 /** Names, weights and writers. */
 const FAMILIES: readonly (readonly [string, number, Write])[] = [
@@ -626,6 +639,7 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["loop", 12, loop],
   ["loop-instruction", 2, loopInstruction],
   ["call", 5, call],
+  ["call-leaf", 8, callLeaf],
   ["jump-ahead", 1, jumpAhead],
   ["switch-mode", 1, switchMode],
   ["ret", 2, ret],
@@ -655,6 +669,7 @@ export const FOCI: readonly string[] = [
   "scalar",
   "floats",
   "stack",
+  "call-leaf",
 ];
 
 /** Writes one piece of a family by chance; half of them of the family in focus, if there is one, or about flags. */

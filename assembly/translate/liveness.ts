@@ -63,6 +63,8 @@ function flagEffect(op: u32): u32 {
     // ADC and SBB read the carry; the columns 6 and 7 are something else.
     return operation == 2 || operation == 3 || (code & 7) > 5 ? FLAGS_SEEN : FLAGS_SET;
   }
+  // x87 with memory; FCOMI and FCMOVcc are among those with registers.
+  if (code >= 0xd8 && code <= 0xdf) return isRegister(op) ? FLAGS_SEEN : FLAGS_KEPT;
   switch (code) {
     case 0x80:
     case 0x81:

@@ -32,8 +32,14 @@ export const FUNCTION_CONDITION: u32 = 2;
 export const FUNCTION_MULTIPLY_HIGH: u32 = 3;
 export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 4;
 export const FUNCTION_MAY_CHAIN: u32 = 5;
-export const FUNCTION_CHAIN: u32 = 6;
-const IMPORTED_FUNCTIONS: u32 = 7;
+export const FUNCTION_X87_LOAD: u32 = 6;
+export const FUNCTION_X87_STORE: u32 = 7;
+export const FUNCTION_X87_OPERATE: u32 = 8;
+export const FUNCTION_X87_INTEGER: u32 = 9;
+export const FUNCTION_CHAIN: u32 = 10;
+const IMPORTED_FUNCTIONS: u32 = 11;
+/** Of the functions of execute/x87/direct.ts: op (i32), CODE_BASE (i64), offset (i64), pointer (i32) -> (). */
+const TYPE_X87: u32 = 7;
 
 /** Where bodies are written before it is known how many they are. */
 export const BODIES: u32 = EMITTER + 0x40000;
@@ -70,7 +76,7 @@ function type(parameters: u32, count: u32, result: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(7);
+  unsigned(8);
   // Bit i of the first argument: parameter i is an i64.
   type(0b110, 3, 0);
   type(0b1100, 4, 0);
@@ -79,6 +85,7 @@ function types(): void {
   type(0, 1, TYPE_I32);
   type(0b11, 2, TYPE_I64);
   type(0, 0, TYPE_I32);
+  type(0b0110, 4, 0);
   endSection();
 }
 
@@ -121,6 +128,7 @@ function imports(): void {
   importFunction(FUNCTION_MULTIPLY_HIGH, 5);
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);
   importFunction(FUNCTION_MAY_CHAIN, 6);
+  for (let index = FUNCTION_X87_LOAD; index <= FUNCTION_X87_INTEGER; index++) importFunction(index, TYPE_X87);
   importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }

@@ -18,6 +18,7 @@ export const LOCAL_GET: u32 = 0x20;
 export const LOCAL_SET: u32 = 0x21;
 export const LOCAL_TEE: u32 = 0x22;
 export const I32_LOAD: u32 = 0x28;
+export const I32_LOAD16_U: u32 = 0x2f;
 export const I64_LOAD: u32 = 0x29;
 export const I64_LOAD8_U: u32 = 0x31;
 export const I64_LOAD16_U: u32 = 0x33;

@@ -19,6 +19,7 @@ import {
   flatData,
   pageEntry,
 } from "./world";
+import { x87Numbers } from "./x87-pieces";
 
 type Write = (w: CodeWriter) => void;
 
@@ -634,6 +635,7 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["scalar", 4, one(SCALARS)],
   ["floats", 3, floats],
   ["x87", 3, one(X87)],
+  ["x87-numbers", 3, x87Numbers],
   ["anything", 3, anything],
   ["jump-if", 20, jumpIf],
   ["loop", 12, loop],
@@ -670,6 +672,7 @@ export const FOCI: readonly string[] = [
   "floats",
   "stack",
   "call-leaf",
+  "x87-numbers",
 ];
 
 /** Writes one piece of a family by chance; half of them of the family in focus, if there is one, or about flags. */

@@ -20,6 +20,7 @@ export {
   settleFlags,
   testCondition,
 } from "./translate/support";
+export { x87Integer, x87Load, x87Operate, x87Store } from "./execute/x87/direct";
 export { multiplyHighSigned } from "./execute/multiply";
 export { multiplyHigh } from "./execute/wide";
 export { tlbFlushAll } from "./memory/tlb";

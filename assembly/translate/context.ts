@@ -121,7 +121,7 @@ export function leaveLabel(): void { depth--; }
 export let sseIsEnabled: bool = false;
 export function noteSseEnabled(): void { sseIsEnabled = true; }
 
-export function beginRegion(mode64: bool): void { is64 = mode64; }
+export function setMode(mode64: bool): void { is64 = mode64; }
 
 /** `continues`: control comes to the block from the one emitted before it, and from nowhere else. */
 export function beginBlock(ops: u32, count: u32, delta: i64, continues: bool): void {
@@ -172,16 +172,21 @@ function blockStartCount(): void {
   byte(I64_SUB);
 }
 
-/** Pushes the arguments that tell the core which instruction runs: op, block, count, CODE_BASE. */
-export function pushPlace(): void {
-  i32Const(currentOp);
-  i32Const(blockOps);
-  blockStartCount();
+/** Pushes CODE_BASE, as it is for the block. */
+export function pushCodeBase(): void {
   localGet(LOCAL_BASE);
   if (blockDelta != 0) {
     i64Const(blockDelta);
     byte(I64_ADD);
   }
+}
+
+/** Pushes the arguments that tell the core which instruction runs: op, block, count, CODE_BASE. */
+export function pushPlace(): void {
+  i32Const(currentOp);
+  i32Const(blockOps);
+  blockStartCount();
+  pushCodeBase();
 }
 
 /** At the region's entry. */
@@ -267,11 +272,7 @@ export function leaveToHandler(): void {
   writeDeferred();
   i32Const((currentOp << 2) | currentIndex);
   localSet(LOCAL_STOP);
-  localGet(LOCAL_BASE);
-  if (blockDelta != 0) {
-    i64Const(blockDelta);
-    byte(I64_ADD);
-  }
+  pushCodeBase();
   localSet(LOCAL_RIP);
   byte(BR);
   unsigned(handlerLabel());

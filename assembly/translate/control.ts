@@ -23,7 +23,8 @@ import {
 import { sizeOf } from "./integer";
 import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
-import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
+import { emitLeafCall } from "./leaf";
+import { blockAt, blockPageDelta, blockPhysicalPage, leafOfBlock } from "./region";
 import { callAndReturn, returnToCaller } from "./calls";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { takeEdge } from "./edges";
@@ -64,13 +65,12 @@ export function goTo(offset: i64): void {
     exitTo(offset);
     return;
   }
-  if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
+  if (blockPageDelta(<u32>block) != blockDelta) checkPage(blockPhysicalPage(<u32>block), offset, false);
   takeEdge(<u32>block);
 }
 
-/** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
-function checkPage(block: u32, offset: i64, jump: bool): void {
-  const delta = blockPageDelta(block);
+/** Pushes (i32) whether the page at `delta` from the region's base is not to be seen as this physical one any more. */
+export function pushPageIsGone(page: u32, delta: i64): void {
   localGet(LOCAL_BASE);
   i64Const(delta);
   byte(I64_ADD);
@@ -84,10 +84,15 @@ function checkPage(block: u32, offset: i64, jump: bool): void {
   access(I32_LOAD, TLB_PAGE);
   i32Const(0x3fffffff);
   byte(I32_AND);
-  i32Const(blockPhysicalPage(block));
+  i32Const(page);
   byte(I32_EQ);
   byte(I32_AND);
   byte(I32_EQZ);
+}
+
+/** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
+export function checkPage(page: u32, offset: i64, jump: bool): void {
+  pushPageIsGone(page, offset & ~0xfff);
   hintedIf(false);
   enterLabel();
   if (jump) leaveByJump(offset);
@@ -103,7 +108,7 @@ function mayNotBeCanonical(offset: i64): bool { return is64 && (offset & ~0xfff)
 function jumpTo(offset: i64): void {
   const block = blockAt(offset);
   if (block >= 0) {
-    if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, true);
+    if (blockPageDelta(<u32>block) != blockDelta) checkPage(blockPhysicalPage(<u32>block), offset, true);
     takeEdge(<u32>block);
   } else leaveByJump(offset);
 }
@@ -183,6 +188,11 @@ export function emitCall(op: u32): bool {
     localSet(LOCAL_RIP);
     checkTarget();
   }
+  if (leafOfBlock != 0) {
+    emitLeafCall(leafOfBlock, targetOffset(op), nextOffset(op));
+    goTo(nextOffset(op));
+    return true;
+  }
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
@@ -207,7 +217,7 @@ function pushIsCanonical(): void {
 }
 
 /** Leaves the instruction to its handler, which raises the fault, if LOCAL_RIP is no place to go. */
-function checkTarget(): void {
+export function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
   byte(I32_EQZ);

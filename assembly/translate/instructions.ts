@@ -27,6 +27,7 @@ import { emitLeave, emitPop, emitPush, emitPushSegment } from "./stack";
 import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitSwapBase } from "./status";
 import { emitString } from "./string";
 import { emitVector } from "./vector";
+import { emitX87 } from "./x87";
 
 /** Emits an instruction. @returns true if it left the block: nothing after it is reached */
 export function emitInstruction(op: u32): bool {
@@ -36,7 +37,7 @@ export function emitInstruction(op: u32): bool {
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }
-  if (!emitPlain(op) && !emitVector(op) && !emitLight(op)) emitHandler(op);
+  if (!emitPlain(op) && !emitVector(op) && !emitX87(op) && !emitLight(op)) emitHandler(op);
   return false;
 }
 

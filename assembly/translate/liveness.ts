@@ -97,6 +97,8 @@ function flagEffect(op: u32): u32 {
   if (isJumpIf(code) || (code >= (TWO | 0x40) && code <= (TWO | 0x4f)) || (code >= (TWO | 0x90) && code <= (TWO | 0x9f))) {
     return FLAGS_READ;
   }
+  // x87 with memory; FCOMI and FCMOVcc are among those with registers.
+  if (code >= 0xd8 && code <= 0xdf) return isRegister(op) ? FLAGS_SEEN : FLAGS_KEPT;
   switch (code) {
     case 0x80:
     case 0x81:

@@ -37,8 +37,14 @@ export const FUNCTION_CONDITION: u32 = 2;
 export const FUNCTION_MULTIPLY_HIGH: u32 = 3;
 export const FUNCTION_MULTIPLY_HIGH_SIGNED: u32 = 4;
 export const FUNCTION_MAY_CHAIN: u32 = 5;
-export const FUNCTION_CHAIN: u32 = 6;
-const IMPORTED_FUNCTIONS: u32 = 7;
+export const FUNCTION_X87_LOAD: u32 = 6;
+export const FUNCTION_X87_STORE: u32 = 7;
+export const FUNCTION_X87_OPERATE: u32 = 8;
+export const FUNCTION_X87_INTEGER: u32 = 9;
+export const FUNCTION_CHAIN: u32 = 10;
+const IMPORTED_FUNCTIONS: u32 = 11;
+/** Of the functions of execute/x87/direct.ts: op (i32), CODE_BASE (i64), offset (i64), pointer (i32) -> (). */
+const TYPE_X87: u32 = 7;
 
 /** Where bodies are written before it is known how many they are. */
 export const BODIES: u32 = EMITTER + 0x40000;
@@ -128,6 +134,7 @@ function imports(): void {
   importFunction(FUNCTION_MULTIPLY_HIGH, 5);
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);
   importFunction(FUNCTION_MAY_CHAIN, 6);
+  for (let index = FUNCTION_X87_LOAD; index <= FUNCTION_X87_INTEGER; index++) importFunction(index, TYPE_X87);
   importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }

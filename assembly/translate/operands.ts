@@ -226,7 +226,7 @@ export function pushTlbEntry(): void {
 }
 
 /** Pushes whether the TLB lets LOCAL_ADDRESS through; LOCAL_ENTRY is its entry. */
-function probe(size: u32, tag: u32): void {
+export function probe(size: u32, tag: u32): void {
   pushTlbEntry();
   localTee(LOCAL_ENTRY);
   access(I64_LOAD, tag);
@@ -241,7 +241,7 @@ function probe(size: u32, tag: u32): void {
 }
 
 /** Pushes the address in linear memory that LOCAL_ENTRY maps LOCAL_ADDRESS to. */
-function pushPointer(): void {
+export function pushPointer(): void {
   localGet(LOCAL_ADDRESS);
   byte(I32_WRAP_I64);
   localGet(LOCAL_ENTRY);
@@ -267,7 +267,7 @@ export function locateMemory(size: u32, tag: u32): void {
 function loadOpcode(size: u32): u32 {
   return size == 0 ? I64_LOAD8_U : size == 1 ? I64_LOAD16_U : size == 2 ? I64_LOAD32_U : I64_LOAD;
 }
-function storeOpcode(size: u32): u32 {
+export function storeOpcode(size: u32): u32 {
   return size == 0 ? I64_STORE8 : size == 1 ? I64_STORE16 : size == 2 ? I64_STORE32 : I64_STORE;
 }
 

@@ -2,13 +2,13 @@
 // them ends it. Records are bump-allocated and dropped all at once.
 
 import { PAGE_REGIONS, PAGE_REGIONS_ENTRIES, REGION_RECORDS, REGION_RECORDS_END } from "../state";
-import { BLOCK_COUNT, BLOCK_DELTA, BLOCK_HEAT, BLOCK_NEEDS, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
+import { BLOCK_DELTA, BLOCK_HEAT, BLOCK_NEEDS, BLOCK_PHYSICAL, BLOCK_TRANSLATION } from "../decode/blocks";
 import { dropJumps, flushJumps } from "./jump-cache";
 import { isEntry } from "./structure";
-import { regionBlock, regionBlockCount, regionOffset } from "./region";
+import { instructionsOf, regionBlock, regionBlockCount, regionLeaf, regionOffset } from "./region";
 
-/** u32, number of blocks; their addresses follow the header, then their offsets (i32), then for each
- * whether it is an entry (u8), as emitRegion() decides. */
+/** u32, number of blocks; their addresses follow the header, then their offsets (i32), the leaf functions that they
+ * call (u32), then for each whether it is an entry (u8), as emitRegion() decides. */
 const RECORD_COUNT: u32 = 0;
 /** u32, index of the function in the table; 0 until it is there. */
 const RECORD_FUNCTION: u32 = 4;
@@ -27,8 +27,8 @@ const NODE_SIZE: u32 = 16;
 /** Bits of BLOCK_TRANSLATION below the function's index: the entry. */
 export const ENTRY_BITS: u32 = 8;
 
-/** Room that one region may need: 128 blocks, each on a page of its own. */
-const RECORD_MAX: u32 = RECORD_HEADER + 128 * (9 + NODE_SIZE) + 8;
+/** Room that one region may need: 128 blocks, each on a page of its own and with a leaf function on another. */
+const RECORD_MAX: u32 = RECORD_HEADER + 128 * (13 + 2 * NODE_SIZE) + 8;
 
 let end: u32 = REGION_RECORDS;
 
@@ -37,7 +37,8 @@ export function recordsAreFull(): bool { return end + RECORD_MAX > REGION_RECORD
 
 export function recordBlocks(record: u32): u32 { return record + RECORD_HEADER; }
 export function recordOffsets(record: u32): u32 { return record + RECORD_HEADER + (load<u32>(record, RECORD_COUNT) << 2); }
-function recordEntries(record: u32): u32 { return record + RECORD_HEADER + (load<u32>(record, RECORD_COUNT) << 3); }
+export function recordLeaves(record: u32): u32 { return record + RECORD_HEADER + (load<u32>(record, RECORD_COUNT) << 3); }
+function recordEntries(record: u32): u32 { return record + RECORD_HEADER + load<u32>(record, RECORD_COUNT) * 12; }
 export function recordRoot(record: u32): u32 { return load<u32>(record, RECORD_ROOT); }
 export function recordCount(record: u32): u32 { return load<u32>(record, RECORD_COUNT); }
 export function isDead(record: u32): bool { return load<u32>(record, RECORD_DEAD) != 0; }
@@ -50,8 +51,9 @@ export function recordRegion(root: u32): u32 {
   store<u32>(record, count, RECORD_COUNT);
   store<u32>(record, 0, RECORD_FUNCTION);
   store<u32>(record, 0, RECORD_DEAD);
-  end += (RECORD_HEADER + count * 9 + 7) & ~7;
+  end += (RECORD_HEADER + count * 13 + 7) & ~7;
   let lastPage: u32 = 0xffffffff;
+  let lastLeafPage: u32 = 0xffffffff;
   for (let i: u32 = 0; i < count; i++) {
     const block = regionBlock(i);
     store<u32>(recordBlocks(record) + (i << 2), block);
@@ -60,6 +62,12 @@ export function recordRegion(root: u32): u32 {
     // Blocks are in the order of their addresses: those of a page follow one another.
     if (page != lastPage) addNode(page, record);
     lastPage = page;
+    const leaf = regionLeaf(i);
+    store<u32>(recordLeaves(record) + (i << 2), leaf);
+    if (leaf == 0) continue;
+    const leafPage = load<u32>(leaf, BLOCK_PHYSICAL) >> 12;
+    if (leafPage != lastLeafPage) addNode(leafPage, record);
+    lastLeafPage = leafPage;
   }
   return record;
 }
@@ -89,7 +97,7 @@ export function connect(record: u32, functionIndex: u32): void {
   let needs: u32 = 0;
   for (let i: i32 = recordCount(record) - 1; i >= 0; i--) {
     const block = load<u32>(recordBlocks(record) + (i << 2));
-    needs += load<u32>(block, BLOCK_COUNT);
+    needs += instructionsOf(block, load<u32>(recordLeaves(record) + (i << 2)));
     if (load<u8>(recordEntries(record) + i) == 0) {
       // Should control come to it from elsewhere often, it gets a region of its own.
       store<u32>(block, 0, BLOCK_HEAT);

@@ -1,5 +1,6 @@
 // String instructions in translated code. One element of MOVS, STOS, LODS, CMPS or SCAS is moved inline; repeated ones
-// are the handler's, which does runs within pages at once. Either way the region goes on with the next block.
+// are the handler's, which does runs within pages at once, but for short fills (fill.ts). Either way the region goes on
+// with the next block.
 
 import { OPF_ADDRESS_16, OPF_ADDRESS_32, OPF_F2, OPF_F3, OP_CODE, OP_EA, opFlags } from "../decode/instruction";
 import { DF } from "../execute/flags";
@@ -20,6 +21,7 @@ import {
   stopIfModeChanged,
 } from "./context";
 import { goTo } from "./control";
+import { emitShortFill } from "./fill";
 import { setFlags } from "./flags";
 import {
   LIGHT_KEEPS_FLAGS,
@@ -54,7 +56,7 @@ import {
 
 const MOVS: u32 = 0xa4;
 const CMPS: u32 = 0xa6;
-const STOS: u32 = 0xaa;
+export const STOS: u32 = 0xaa;
 const LODS: u32 = 0xac;
 const SCAS: u32 = 0xae;
 
@@ -62,7 +64,8 @@ const SCAS: u32 = 0xae;
 export function emitString(op: u32): bool {
   const operation = <u32>load<u16>(op, OP_CODE) & ~1;
   if ((opFlags(op) & (OPF_F2 | OPF_F3)) != 0) {
-    emitRepeated(op, operation);
+    if (operation != STOS || !emitShortFill(op)) emitRepeated(op, operation);
+    goTo(nextOffset(op));
     return true;
   }
   const segment: u32 = load<u8>(op, OP_EA) & 7;
@@ -123,7 +126,7 @@ function emitElement(op: u32, operation: u32, size: u32, segment: u32): void {
 
 /** log2 of the bytes of an address. */
 // @ts-ignore: decorator
-@inline function addressSize(): u32 { return is64 ? 3 : 2; }
+@inline export function addressSize(): u32 { return is64 ? 3 : 2; }
 
 function advance(register: u32): void {
   pushRegister(register, addressSize());
@@ -134,7 +137,7 @@ function advance(register: u32): void {
 }
 
 /** The handler counts down and moves the pointers as it goes, and may fault in between. */
-function emitRepeated(op: u32, operation: u32): void {
+export function emitRepeated(op: u32, operation: u32): void {
   const compares = operation == CMPS || operation == SCAS;
   callHandler(compares ? LIGHT_READS_FLAGS | LIGHT_SETS_FLAGS : LIGHT_KEEPS_FLAGS);
   const pointers = registerSet(RCX) | registerSet(RSI) | registerSet(RDI);
@@ -155,5 +158,4 @@ function emitRepeated(op: u32, operation: u32): void {
   branchToExit();
   leaveLabel();
   byte(END);
-  goTo(nextOffset(op));
 }

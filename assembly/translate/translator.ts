@@ -23,6 +23,7 @@ import {
   noteEntries,
   recordBlocks,
   recordCount,
+  recordLeaves,
   recordOffsets,
   recordRegion,
   recordRoot,
@@ -72,7 +73,7 @@ export function emitQueued(): u32 {
     const record = load<u32>(queue + (done << 2));
     done++;
     if (isDead(record)) continue;
-    recallRegion(recordRoot(record), recordBlocks(record), recordOffsets(record), recordCount(record));
+    recallRegion(recordRoot(record), recordBlocks(record), recordOffsets(record), recordLeaves(record), recordCount(record));
     emitRegion();
     noteEntries(record);
     store<u32>(batch + (functions << 2), record);

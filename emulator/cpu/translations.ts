@@ -8,6 +8,10 @@ const SUPPORT = [
   "multiplyHigh",
   "multiplyHighSigned",
   "mayChain",
+  "x87Load",
+  "x87Store",
+  "x87Operate",
+  "x87Integer",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);

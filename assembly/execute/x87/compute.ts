@@ -72,6 +72,11 @@ function memoryArithmetic(op: u32): void {
   begin();
   readOperand(op);
   recordMemoryInstruction(op);
+  finishMemoryArithmetic(op);
+}
+
+/** The same once the operand is the result. */
+export function finishMemoryArithmetic(op: u32): void {
   const reg = modrmReg(op);
   const comparing = (reg & 6) == 2;
   let conditions = CONDITIONS;

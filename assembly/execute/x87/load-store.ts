@@ -54,7 +54,7 @@ import {
 } from "./state";
 
 /** Pushes the result if the stack has room and the exceptions allow. */
-function pushResult(): void {
+export function pushResult(): void {
   if (!isEmpty(7)) {
     begin();
     setStackFault(true);
@@ -67,8 +67,7 @@ function pushResult(): void {
 }
 
 /** FLD of a single or double: the two that can raise exceptions. */
-function pushExpanded(op: u32): void {
-  recordMemoryInstruction(op);
+export function pushExpanded(): void {
   if (expandedDenormal) note(DE);
   if (isSignaling(resultSignificand, resultSignExponent)) {
     note(IE);
@@ -86,7 +85,8 @@ function fldSingle(op: u32): void {
   }
   begin();
   expandSingle(value);
-  pushExpanded(op);
+  recordMemoryInstruction(op);
+  pushExpanded();
 }
 
 function fldDouble(op: u32): void {
@@ -98,7 +98,8 @@ function fldDouble(op: u32): void {
   }
   begin();
   expandDouble(value);
-  pushExpanded(op);
+  recordMemoryInstruction(op);
+  pushExpanded();
 }
 
 function fldExtended(op: u32): void {
@@ -166,11 +167,15 @@ function loadConstants(op: u32): void {
 }
 
 // What a store stores: ST(0), or the default NaN for an empty register.
-let storedSignificand: u64 = 0;
-let storedSignExponent: u32 = 0;
+export let storedSignificand: u64 = 0;
+export let storedSignExponent: u32 = 0;
 
 function beginStore(): void {
   checkWaiting();
+  takeStored();
+}
+
+export function takeStored(): void {
   begin();
   if (isEmpty(0)) {
     setStackFault(false);
@@ -185,6 +190,10 @@ function beginStore(): void {
 
 function endStore(op: u32, stored: bool, pop: bool): void {
   recordMemoryInstruction(op);
+  finishStore(stored, pop);
+}
+
+export function finishStore(stored: bool, pop: bool): void {
   commit();
   if (stored && pop) popStack();
 }

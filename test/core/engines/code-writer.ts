@@ -50,6 +50,8 @@ export class CodeWriter {
     private readonly end: number,
     /** Addresses that jumps may lead to. */
     readonly chunks: readonly number[],
+    /** Those of them that begin with a leaf function. */
+    readonly leaves: readonly number[],
   ) {
     this.start = address;
   }

@@ -1,6 +1,6 @@
 // What programs are made of: instructions of all families, and short sequences around the ones that need preparation.
 
-import { RAX, RCX, RDX, RSP, type CodeWriter, type Form } from "./code-writer";
+import { RAX, RBP, RCX, RDX, RSP, type CodeWriter, type Form } from "./code-writer";
 import { PORT_INTERRUPT, PORT_LIMIT, PORT_NMI, PORT_STOP, PORT_WRITE_MEMORY } from "./engine";
 import {
   COUNTER,
@@ -19,6 +19,7 @@ import {
   flatData,
   pageEntry,
 } from "./world";
+import { x87Numbers } from "./x87-pieces";
 
 type Write = (w: CodeWriter) => void;
 
@@ -594,6 +595,32 @@ const system: Write = (w) => {
   random.pick(choices)();
 };
 
+/** A function of a few instructions, as compilers make them: one that says where it was called from, or any other. */
+export function writeLeaf(w: CodeWriter): void {
+  const { random } = w;
+  const thunk = random.once(2);
+  if (thunk) {
+    w.emit(...(w.is64 ? [0x48] : []), 0x8b, 0x04 | ((random.once(12) ? RSP : random.below(3)) << 3), 0x24);
+  }
+  for (let count = thunk && random.once(2) ? 0 : random.below(3); count > 0; count--) {
+    random.pick([one(MOVES), one(ARITHMETIC), one(SCALARS), one(X87), stack])(w);
+  }
+  w.emit(0xc3);
+  w.endPiece("leaf");
+}
+
+/** Calls a leaf function in a loop: mov ebp, count; call; ...; dec ebp; jnz. */
+const callLeaf: Write = (w) => {
+  const { random } = w;
+  if (w.leaves.length === 0) return;
+  w.load(RBP, random.below(30) + 1);
+  const start = w.here;
+  w.jumpTo(random.pick(w.leaves), 0xe8);
+  for (let count = random.below(3); count > 0; count--) random.pick([one(MOVES), one(ARITHMETIC)])(w);
+  w.emit(0xff, 0xcd);
+  w.jumpTo(start, 0x0f, 0x85);
+};
+
 /** Names, weights and writers. */
 const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["arithmetic", 30, one(ARITHMETIC)],
@@ -608,11 +635,13 @@ const FAMILIES: readonly (readonly [string, number, Write])[] = [
   ["scalar", 4, one(SCALARS)],
   ["floats", 3, floats],
   ["x87", 3, one(X87)],
+  ["x87-numbers", 3, x87Numbers],
   ["anything", 3, anything],
   ["jump-if", 20, jumpIf],
   ["loop", 12, loop],
   ["loop-instruction", 2, loopInstruction],
   ["call", 5, call],
+  ["call-leaf", 8, callLeaf],
   ["jump-ahead", 1, jumpAhead],
   ["switch-mode", 1, switchMode],
   ["ret", 2, ret],
@@ -642,6 +671,8 @@ export const FOCI: readonly string[] = [
   "scalar",
   "floats",
   "stack",
+  "call-leaf",
+  "x87-numbers",
 ];
 
 /** Writes one piece of a family by chance; half of them of the family in focus, if there is one, or about flags. */

@@ -2,7 +2,7 @@
 
 import { Random } from "./random";
 import { CodeWriter } from "./code-writer";
-import { FOCI, writePiece } from "./pieces";
+import { FOCI, writeLeaf, writePiece } from "./pieces";
 import {
   CODE,
   CODE_PAGES,
@@ -117,12 +117,14 @@ function writeCode(random: Random, world: World): { pieces: Piece[]; chunks: num
   // The last page has code in any case: it is mapped at the top of the lower half of the address space, too.
   const last = CODE + (CODE_PAGES << 12) - 0x800;
   const used = [...chunks.filter((chunk) => chunk < last - 64), last];
+  const leaves = used.filter(() => random.once(5));
   const focus = random.once(2) ? random.pick(FOCI) : undefined;
   const pieces: Piece[] = [];
   used.forEach((chunk, n) => {
     const end = Math.min(used[n + 1] ?? limit, chunk + 600);
-    const writer = new CodeWriter(random, world, chunk, end, used);
+    const writer = new CodeWriter(random, world, chunk, end, used, leaves);
     const length = 3 + random.below(24);
+    if (leaves.includes(chunk)) writeLeaf(writer);
     while (writer.pieces.length < length && writer.room > 80) writePiece(writer, focus);
     writer.finish(used[n + 1] ?? (used[0] as number));
     pieces.push(...writer.pieces);

@@ -19,7 +19,7 @@ import {
   TLB_SET_SIZE,
   TLB_WRITE_TAG,
 } from "../state";
-import { flushJumps } from "../translate/jump-cache";
+import { flushJumps, flushJumpsOf } from "../translate/jump-cache";
 
 /** A tag that no access matches: bit 0 is set, and tags are compared with page addresses. */
 export const TLB_INVALID: u64 = 1;
@@ -153,9 +153,12 @@ export function tlbInvalidate(address: u64): void {
     tlbFlushAll();
     return;
   }
-  flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) clear(tlbEntry(setStart(s), address));
-  if (load<u8>(largeRegions + largeRegion(address)) == 0) return;
+  if (load<u8>(largeRegions + largeRegion(address)) == 0) {
+    flushJumpsOf(address);
+    return;
+  }
+  flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) if (isFilled(s)) invalidateLarge(s, address);
 }
 

@@ -19,7 +19,7 @@ import {
   TLB_SET_SIZE,
   TLB_WRITE_TAG,
 } from "../state";
-import { flushJumps } from "../translate/jump-cache";
+import { flushJumps, flushJumpsOf } from "../translate/jump-cache";
 
 /** A tag that no access matches: tags are compared with page addresses, to which an access that must be aligned adds the
  * low four bits of its own address. */
@@ -31,8 +31,9 @@ const PAGE_NUMBER: u32 = 0x3fffffff;
 /** One byte for each 2 MiB region (hashed): 1 if an entry of a large page was filled there since the last full flush. */
 const LARGE_REGIONS: u32 = 4096;
 const largeRegions = memory.data(4096);
-/** A 1 GiB page was filled since the last full flush. */
-let giantFilled: bool = false;
+/** As largeRegions, for 1 GiB pages and regions. */
+const GIANT_REGIONS: u32 = 64;
+const giantRegions = memory.data(64);
 
 /** Entries in TLB_FILLED; past `filledMax` they are not noted any more, and a flush looks at every entry. */
 let filledCount: u32 = 0;
@@ -122,7 +123,7 @@ function forgetAll(): void {
   }
   filledSets = 0;
   memory.fill(largeRegions, 0, LARGE_REGIONS);
-  giantFilled = false;
+  memory.fill(giantRegions, 0, GIANT_REGIONS);
   filledCount = 0;
 }
 
@@ -149,13 +150,16 @@ export function tlbFlush(): void {
 
 /** Forgets the page that maps a linear address in every set, global or not, all of it if it is large: INVLPG. */
 export function tlbInvalidate(address: u64): void {
-  if (giantFilled) {
+  if (load<u8>(giantRegions + giantRegion(address)) != 0) {
     tlbFlushAll();
     return;
   }
-  flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) clear(tlbEntry(setStart(s), address));
-  if (load<u8>(largeRegions + largeRegion(address)) == 0) return;
+  if (load<u8>(largeRegions + largeRegion(address)) == 0) {
+    flushJumpsOf(address);
+    return;
+  }
+  flushJumps();
   for (let s: u32 = 0; s < FILLED_SETS; s++) if (isFilled(s)) invalidateLarge(s, address);
 }
 
@@ -178,9 +182,12 @@ function invalidateLarge(set: u32, address: u64): void {
 // @ts-ignore: decorator
 @inline function largeRegion(address: u64): u32 { return <u32>(address >> 21) & (LARGE_REGIONS - 1); }
 
+// @ts-ignore: decorator
+@inline function giantRegion(address: u64): u32 { return <u32>(address >> 30) & (GIANT_REGIONS - 1); }
+
 /** Notes that an entry of a large page of 2^shift bytes was filled. */
 export function tlbNoteLarge(address: u64, shift: u32): void {
-  if (shift == 30) giantFilled = true;
+  if (shift == 30) store<u8>(giantRegions + giantRegion(address), 1);
   else {
     store<u8>(largeRegions + largeRegion(address), 1);
     if (shift == 22) store<u8>(largeRegions + largeRegion(address ^ 0x200000), 1);

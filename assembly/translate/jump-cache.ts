@@ -45,6 +45,15 @@ const NO_TAG: u64 = 0x8000_0000_0000_0000;
 let flushes: u64 = 0;
 let generation: u32 = 0;
 
+/** One byte for each linear page (hashed): 1 if the cache may have an entry for a RIP of it. */
+const CODE_PAGES: u32 = 8192;
+const codePages = memory.data(8192);
+
+// @ts-ignore: decorator
+@inline function codePage(address: u64): u32 {
+  return <u32>codePages + (<u32>((address >> 12) ^ (address >> 25)) & (CODE_PAGES - 1));
+}
+
 // @ts-ignore: decorator
 @inline function entryOf(rip: u64): u32 {
   return JUMP_CACHE + (<u32>(rip ^ (rip >> 12)) & (JUMP_CACHE_ENTRIES - 1)) * JUMP_ENTRY_SIZE;
@@ -66,11 +75,17 @@ export function flushJumps(): void {
   else updateJumpKey();
 }
 
+/** The mapping of one page of 4 KiB ended; as a rule it has no code. */
+export function flushJumpsOf(address: u64): void {
+  if (load<u8>(codePage(address)) != 0) flushJumps();
+}
+
 /** Empties the cache: blocks are gone, or generations begin anew. */
 export function dropJumps(): void {
   flushes++;
   generation = 0;
   for (let i: u32 = 0; i < JUMP_CACHE_ENTRIES; i++) store<u64>(JUMP_CACHE + i * JUMP_ENTRY_SIZE, NO_TAG, JUMP_TAG);
+  memory.fill(codePages, 0, CODE_PAGES);
   updateJumpKey();
 }
 
@@ -85,6 +100,7 @@ export function fillJump(rip: u64, page: u32, block: u32, base: u64): void {
   store<u16>(entry, <u16>load<u32>(block, BLOCK_NEEDS), JUMP_NEEDS);
   store<u16>(entry, <u16>(translation & ((1 << ENTRY_BITS) - 1)), JUMP_ENTRY);
   store<u32>(entry, page, JUMP_PAGE);
+  store<u8>(codePage(rip), 1);
 }
 
 /** Called where the tag of today was not found. @returns 1 if the entry for `rip` holds all the same: it has it now */

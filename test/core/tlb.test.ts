@@ -197,6 +197,21 @@ describe.each([
     expect(read(FAR + 0x5000)).toBe(6n);
   });
 
+  test("forgets all of a 1 GiB page at INVLPG, and nothing of it at that of another page", () => {
+    const giant = 1024 * MIB;
+    memory().writeU64(PDPT + 8, PRESENT | WRITE | LARGE);
+    expect(read(giant + FRAME)).toBe(1n);
+    expect(read(FAR)).toBe(1n);
+    memory().writeU64(PDPT + 8, BigInt(PD) | PRESENT | WRITE);
+    map(FRAME, FRAME + PAGE);
+    const before = fills();
+    guest.set({ rbx: at(FAR) }).run(INVLPG);
+    expect(read(giant + FRAME)).toBe(1n);
+    expect(fills()).toBe(before);
+    guest.set({ rbx: at(giant + FRAME + 16 * PAGE) }).run(INVLPG);
+    expect(read(giant + FRAME)).toBe(2n);
+  });
+
   /**
    * By the time that many() comes here, more entries were filled than are noted one by one, at any size; and in a small
    * TLB none of those that were noted is this page's.
@@ -299,7 +314,8 @@ describe("the TLB's memory", () => {
     expect(S.TLB_SET_SIZE).toBe(S.TLB_ENTRIES_MAX * S.TLB_ENTRY_SIZE);
     expect(S.TLB + S.TLB_SETS * S.TLB_SET_SIZE).toBeLessThanOrEqual(S.TLB_FILLED);
     expect(S.TLB_FILLED_END - S.TLB_FILLED).toBe((S.TLB_ENTRIES_MAX / 2) * 4);
-    expect(S.TLB_FILLED_END).toBeLessThanOrEqual(S.REGION_RECORDS);
+    expect(S.TLB_FILLED_END).toBeLessThanOrEqual(S.JUMP_CACHE);
+    expect(S.JUMP_CACHE + S.JUMP_CACHE_ENTRIES * S.JUMP_ENTRY_SIZE).toBeLessThanOrEqual(S.REGION_RECORDS);
     expect(S.EMITTER).toBeLessThan(S.TLB);
   });
 
@@ -313,7 +329,7 @@ describe("the TLB's memory", () => {
       guest.set({ rbx: at(0), rcx: BigInt(TABLES * 512) }).run([...RELOAD_CR3, ...repeat(walk)], 200_000);
     }
     expect(Buffer.compare(bytes.subarray(S.TLB + 3 * S.TLB_SET_SIZE, S.TLB_FILLED), last)).toBe(0);
-    expect(bytes.subarray(S.TLB_FILLED_END, S.REGION_RECORDS).every((byte) => byte === 0)).toBe(true);
+    expect(bytes.subarray(S.TLB_FILLED_END, S.JUMP_CACHE).every((byte) => byte === 0)).toBe(true);
     // The list was used to its end.
     expect(bytes.subarray(S.TLB_FILLED_END - 8, S.TLB_FILLED_END).some((byte) => byte !== 0)).toBe(true);
   });

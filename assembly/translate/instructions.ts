@@ -24,7 +24,7 @@ import {
 import { emitMultiply } from "./multiply";
 import { emitDoubleShift, emitShift } from "./shift";
 import { emitLeave, emitPop, emitPush, emitPushSegment } from "./stack";
-import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitSwapBase } from "./status";
+import { emitCarry, emitClearInterrupt, emitDirection, emitSetInterrupt, emitStoreFlags, emitSwapBase } from "./status";
 import { emitString } from "./string";
 import { emitVector } from "./vector";
 import { emitX87 } from "./x87";
@@ -130,6 +130,8 @@ function emitPlain(op: u32): bool {
       return emitConvert(op);
     case 0x99:
       return emitConvertDouble(op);
+    case 0x9e:
+      return emitStoreFlags();
     case 0xa0:
     case 0xa1:
     case 0xa2:

@@ -1,14 +1,17 @@
-// Instructions on single flags in translated code: CLC STC CMC CLD STD CLI STI; and SWAPGS. Status flags are pending in
+// Instructions on single flags in translated code: CLC STC CMC CLD STD CLI STI SAHF; and SWAPGS. Status flags are pending in
 // locals; those of the system, DF among them, are in EFLAGS.
 
 import { OP_CODE } from "../decode/instruction";
 import { DF, IF as INTERRUPT_FLAG } from "../execute/flags";
-import { CPL, EFLAGS, GS, MSR_KERNEL_GS_BASE, SEGMENTS, SEGMENT_BASE, SEGMENT_STRIDE } from "../state";
+import { CPL, EFLAGS, GS, MSR_KERNEL_GS_BASE, RAX, SEGMENTS, SEGMENT_BASE, SEGMENT_STRIDE } from "../state";
 import { pushCondition } from "./conditions";
 import {
   LOCAL_A,
   LOCAL_B,
+  LOCAL_FLAG_A,
+  LOCAL_FLAG_RESULT,
   LOCAL_LEFT,
+  LOCAL_RESULT,
   enterLabel,
   is64,
   leaveLabel,
@@ -16,10 +19,12 @@ import {
   nextOffset,
 } from "./context";
 import { goTo } from "./control";
-import { setCarry } from "./flags";
+import { noteKind, setCarry } from "./flags";
 import { LIGHT_KEEPS_FLAGS, emitLightHandler } from "./handler";
 import { flagsAreDead } from "./liveness";
 import { FUNCTION_MAY_CHAIN, hintedIf } from "./module";
+import { pushRegister } from "./operands";
+import { KIND_RAW } from "./support";
 import {
   END,
   I32_AND,
@@ -29,10 +34,15 @@ import {
   I32_OR,
   I32_SHR_U,
   I32_STORE,
+  I64_AND,
   I64_EQZ,
   I64_EXTEND_I32_U,
   I64_LOAD,
+  I64_OR,
+  I64_SHL,
+  I64_SHR_U,
   I64_STORE,
+  I64_XOR,
   access,
   byte,
   call,
@@ -56,6 +66,56 @@ export function emitCarry(op: u32): bool {
   localSet(LOCAL_B);
   setCarry();
   return true;
+}
+
+/** 9E: SAHF. The flags become raw, as setStatusFlags() has them; OF stays. */
+export function emitStoreFlags(): bool {
+  if (flagsAreDead()) return true;
+  pushCondition(0);
+  byte(I64_EXTEND_I32_U);
+  localSet(LOCAL_RESULT);
+  pushRegister(RAX + 1, 0);
+  localSet(LOCAL_B);
+  // ZF.
+  pushFlagOf(6, 0);
+  i64Const(1);
+  byte(I64_XOR);
+  i64Const(8);
+  byte(I64_SHL);
+  localSet(LOCAL_FLAG_RESULT);
+  // CF, and beside it OF xor CF.
+  pushFlagOf(0, 63);
+  localGet(LOCAL_B);
+  localGet(LOCAL_RESULT);
+  byte(I64_XOR);
+  i64Const(1);
+  byte(I64_AND);
+  i64Const(62);
+  byte(I64_SHL);
+  byte(I64_OR);
+  // AF, PF, SF.
+  pushFlagOf(4, 3);
+  byte(I64_OR);
+  pushFlagOf(2, 8);
+  i64Const(1 << 8);
+  byte(I64_XOR);
+  byte(I64_OR);
+  pushFlagOf(7, 0);
+  byte(I64_OR);
+  localSet(LOCAL_FLAG_A);
+  noteKind(KIND_RAW);
+  return true;
+}
+
+/** Pushes a bit of LOCAL_B at another place. */
+function pushFlagOf(bit: u32, place: u32): void {
+  localGet(LOCAL_B);
+  i64Const(bit);
+  byte(I64_SHR_U);
+  i64Const(1);
+  byte(I64_AND);
+  i64Const(place);
+  byte(I64_SHL);
 }
 
 /** Sets or clears a flag of EFLAGS. */

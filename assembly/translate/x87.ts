@@ -1,10 +1,10 @@
 // x87 instructions with an operand in memory: its place is found inline, the rest is a call that cannot fault
-// (execute/x87/direct.ts). All others are light calls of their handlers.
+// (execute/x87/direct.ts). FNSTSW AX is inline. All others are light calls of their handlers.
 
-import { OP_CODE, OP_EA, isRegister, modrmReg } from "../decode/instruction";
+import { OP_CODE, OP_EA, isRegister, modrm, modrmReg } from "../decode/instruction";
 import { integerSize } from "../execute/x87/direct";
 import { ES_SUMMARY } from "../execute/x87/state";
-import { CR0, FPU_STATUS, FS, TLB_READ_TAG, TLB_WRITE_TAG } from "../state";
+import { CR0, FPU_STATUS, FS, RAX, TLB_READ_TAG, TLB_WRITE_TAG } from "../state";
 import { CR0_EM, CR0_TS } from "../system/mode";
 import {
   LOCAL_ADDRESS,
@@ -16,13 +16,14 @@ import {
   pushCodeBase,
 } from "./context";
 import { FUNCTION_X87_INTEGER, FUNCTION_X87_LOAD, FUNCTION_X87_OPERATE, FUNCTION_X87_STORE, hintedIf } from "./module";
-import { canAddress, computeAddress, locateMemory } from "./operands";
-import { END, I32_AND, I32_LOAD, I32_LOAD16_U, I32_OR, access, byte, call, i32Const, localGet, localSet } from "./wasm";
+import { canAddress, computeAddress, locateMemory, popRegister } from "./operands";
+import { END, I32_AND, I32_LOAD, I32_LOAD16_U, I32_OR, I64_LOAD16_U, access, byte, call, i32Const, localGet, localSet } from "./wasm";
 
 /** @returns false if the instruction is none of these */
 export function emitX87(op: u32): bool {
   const code: u32 = load<u16>(op, OP_CODE);
-  if (code < 0xd8 || code > 0xdf || isRegister(op)) return false;
+  if (code < 0xd8 || code > 0xdf) return false;
+  if (isRegister(op)) return code == 0xdf && modrm(op) == 0xe0 && emitStatus();
   // With a base, the offset that the FPU notes is another than the address.
   if ((<u32>load<u8>(op, OP_EA) & 7) >= FS) return false;
   const reg = modrmReg(op);
@@ -54,7 +55,7 @@ function emitInteger(op: u32, reg: u32): bool {
 
 function emitCall(op: u32, index: u32, size: u32, write: bool): bool {
   if (!canAddress(op, write)) return false;
-  requireFpu();
+  requireFpu(true);
   computeAddress(op);
   locateMemory(size, write ? TLB_WRITE_TAG : TLB_READ_TAG);
   localSet(LOCAL_POINTER);
@@ -66,17 +67,29 @@ function emitCall(op: u32, index: u32, size: u32, write: bool): bool {
   return true;
 }
 
-/** Leaves the instruction to its handler, which faults, if the FPU is not to be used or has an exception pending. */
-function requireFpu(): void {
+/** FNSTSW AX. */
+function emitStatus(): bool {
+  requireFpu(false);
+  i32Const(0);
+  access(I64_LOAD16_U, FPU_STATUS);
+  popRegister(RAX, 1);
+  return true;
+}
+
+/** Leaves the instruction to its handler, which faults, if the FPU is not to be used or, for one that waits, has an
+ * exception pending. */
+function requireFpu(waits: bool): void {
   i32Const(0);
   access(I32_LOAD, CR0);
   i32Const(<u32>(CR0_EM | CR0_TS));
   byte(I32_AND);
-  i32Const(0);
-  access(I32_LOAD16_U, FPU_STATUS);
-  i32Const(ES_SUMMARY);
-  byte(I32_AND);
-  byte(I32_OR);
+  if (waits) {
+    i32Const(0);
+    access(I32_LOAD16_U, FPU_STATUS);
+    i32Const(ES_SUMMARY);
+    byte(I32_AND);
+    byte(I32_OR);
+  }
   hintedIf(false);
   enterLabel();
   leaveToHandler();

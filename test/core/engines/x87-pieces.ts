@@ -75,12 +75,13 @@ export function x87Numbers(w: CodeWriter): void {
         w.emit(0x0f, 0x90 | random.below(16), 0xc2);
         break;
       case 6:
-        // FCHS, FABS, FNSTSW AX, FSQRT, FRNDINT.
+        // FCHS, FABS, FNSTSW AX and SAHF, FSQRT, FRNDINT.
         w.emit(
           ...random.pick([
             [0xd9, 0xe0],
             [0xd9, 0xe1],
             [0xdf, 0xe0],
+            [0xdf, 0xe0, 0x9e],
             [0xd9, 0xfa],
             [0xd9, 0xfc],
           ]),

@@ -15,24 +15,3 @@ export async function copyStore(source: BlockStore, target: BlockStore, progress
   }
   await target.commit();
 }
-
-/** A file's bytes from begin to end, for a download; read as fast as they are taken. Closes the store at the end. */
-export function streamOf(store: BlockStore, progress?: Progress): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let at = 0;
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
-    {
-      async pull(controller) {
-        const part = new Uint8Array(Math.min(COPY_UNIT, store.size - at));
-        await store.read(at, part);
-        if (part.length > 0) controller.enqueue(part);
-        at += part.length;
-        progress?.(at, store.size);
-        if (at < store.size) return;
-        await store.close();
-        controller.close();
-      },
-      cancel: () => store.close(),
-    },
-    { highWaterMark: 1 },
-  );
-}

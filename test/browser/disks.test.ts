@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext, Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { MIB, pattern, qemuCheck, qemuImg, qemuImgIsThere, SOUND } from "../unit/storage/helpers";
+import { MIB, open, pattern, qemuCheck, qemuImg, qemuImgIsThere, SOUND } from "../unit/storage/helpers";
 import { DiskPanelPage } from "./disk-panel";
 import { chromiumIsThere, openProfile, Playground, PlaygroundServer } from "./playground";
 
@@ -52,7 +52,7 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
   it("are made, imported, exported, resized, and deleted", async () => {
     await disks.create("work", "64M");
     await expect.poll(() => disks.message()).toContain("Made the disk 'work'");
-    expect(await disks.facts("work")).toMatch(/^64 MiB, .* used$/);
+    expect(await disks.facts("work")).toMatch(/^64 MiB · .* used · dynamic · 512-byte sectors$/);
     const [work, raw] = [join(folder, "work.vhdx"), rawImage(join(folder, "some.raw"))];
     await disks.export("work", work);
     expect(qemuCheck(work)).toEqual(SOUND);
@@ -73,6 +73,9 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
       await disks.export(type, exported);
       expect(qemuCheck(exported)).toEqual(SOUND);
       qemuImg("compare", "-f", "raw", "-F", "vhdx", raw, exported);
+      expect(await disks.facts(type)).toContain(` · ${type} · `);
+      await disks.export(type, exported, "Raw image");
+      expect(Buffer.compare(readFileSync(exported), readFileSync(raw))).toBe(0);
     }
 
     await disks.press("dynamic", "Resize");
@@ -93,7 +96,33 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     expect(await disks.files()).toEqual(["dynamic", "fixed", "from raw"]);
   });
 
-  it("are exported to a file that the user chooses", async () => {
+  it("are made as the user wants them", async () => {
+    const { page } = playground;
+    await expect.poll(() => page.locator("#new-disk-meaning").textContent()).toMatch(/^The file grows/);
+    await page.getByRole("combobox", { name: "Kind" }).selectOption("Fixed");
+    expect(await page.locator("#new-disk-meaning").textContent()).toMatch(/^The file has all its blocks/);
+    await page.getByTestId("new-disk-more").locator("summary").press("Enter");
+    await page.getByRole("combobox", { name: "Block size" }).selectOption("2 MiB");
+    await page.getByRole("combobox", { name: "Sector size" }).selectOption("4096 bytes");
+    await disks.create("as wanted", "8M", "Fixed");
+    await expect.poll(() => disks.message()).toContain("Made the disk 'as wanted'");
+    expect(await disks.facts("as wanted")).toMatch(/^8 MiB · .* used · fixed · 4096-byte sectors$/);
+    const exported = join(folder, "exported.vhdx");
+    await disks.export("as wanted", exported);
+    const disk = await open(exported, { readOnly: true });
+    expect(disk.image.metadata).toMatchObject({
+      leaveBlockAllocated: true,
+      blockSize: 2 * MIB,
+      logicalSectorSize: 4096,
+      virtualDiskSize: 8 * MIB,
+    });
+    await disk.close();
+  });
+
+  it.each([
+    ["VHDX file", "vhdx"],
+    ["Raw image", "raw"],
+  ] as const)("are exported to a file that the user chooses, as a %s", async (choice, format) => {
     const raw = rawImage(join(folder, "some.raw"));
     await disks.import(raw, "data");
     await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("Imported the disk 'data'.");
@@ -104,6 +133,8 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
       ),
     );
     await disks.press("data", "Export");
+    await disks.choose(choice);
+    await disks.answer("Export");
     await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("Exported the disk 'data'.");
     const exported = join(folder, "exported.vhdx");
     const downloading = playground.page.waitForEvent("download");
@@ -116,47 +147,118 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     })()`);
     const download = await downloading;
     await download.saveAs(exported);
-    expect(qemuCheck(exported)).toEqual(SOUND);
-    qemuImg("compare", "-f", "raw", "-F", "vhdx", raw, exported);
+    if (format === "vhdx") expect(qemuCheck(exported)).toEqual(SOUND);
+    qemuImg("compare", "-f", "raw", "-F", format, raw, exported);
   });
 
-  it("go back to checkpoints, and forget them", async () => {
+  it("go back to checkpoints, delete them, and forget them", async () => {
     const raw = rawImage(join(folder, "some.raw"));
     const exported = join(folder, "exported.vhdx");
     await disks.import(raw, "data");
     await expect.poll(() => disks.facts("data"), { timeout: 30_000 }).toMatch(/^24 MiB/);
-    const checkpoint = async (number: number): Promise<void> => {
-      await disks.press("data", "Checkpoint");
-      await expect.poll(() => disks.message()).toBe(`Kept what 'data' holds now as checkpoint ${number}.`);
+    const checkpoint = async (label: string): Promise<void> => {
+      await disks.checkpoint("data", label);
+      await expect.poll(() => disks.message()).toBe(`Kept what 'data' holds now as '${label}'.`);
     };
     const resize = async (mib: number): Promise<void> => {
       await disks.press("data", "Resize");
       await disks.answer("Resize", `${mib} MiB`);
       await expect.poll(() => disks.facts("data")).toMatch(new RegExp(`^${mib} MiB`));
     };
-    await checkpoint(1);
+    const labels = async (): Promise<string[]> => (await disks.checkpoints("data")).map(({ label }) => label);
+    await checkpoint("as imported");
     await resize(32);
-    await checkpoint(2);
+    await checkpoint("larger");
     await resize(48);
-    expect(await disks.facts("data")).toMatch(/2 checkpoints$/);
-    await disks.press("data", "Go back");
+    const hostile = "<b>bold</b>";
+    await checkpoint(hostile);
+    await resize(56);
+    expect(await disks.facts("data")).toMatch(/differencing on dynamic · 512-byte sectors · 3 checkpoints$/);
+    const chain = await disks.checkpoints("data");
+    expect(chain.map(({ label }) => label)).toEqual(["as imported", "larger", hostile]);
+    const thisYear = String(new Date().getFullYear());
+    for (const { facts } of chain) expect(facts).toMatch(new RegExp(`${thisYear}.* · [\\d.]+ [KM]iB$`));
+    await playground.screenshot("disks-checkpoints");
+
+    // One in the middle goes, the others stay.
+    await disks.press("larger of data", "Delete");
+    await disks.answer("Delete");
+    await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("Deleted the checkpoint 'larger' of 'data'.");
+    expect(await labels()).toEqual(["as imported", hostile]);
+    expect(await disks.files()).toHaveLength(3);
+    expect(await disks.facts("data")).toMatch(/^56 MiB/);
+
+    await disks.press(`${hostile} of data`, "Go back");
     await disks.answer("Go back");
-    await expect.poll(() => disks.facts("data")).toMatch(/^32 MiB, .*1 checkpoint$/);
+    await expect.poll(() => disks.message()).toBe(`'data' is as it was at '${hostile}'.`);
+    await expect.poll(() => disks.facts("data")).toMatch(/^48 MiB .* 2 checkpoints$/);
     // A disk of several files is exported as one.
     await disks.export("data", exported);
     expect(qemuCheck(exported)).toEqual(SOUND);
-    expect(virtualSize(exported)).toBe(32 * MIB);
+    expect(virtualSize(exported)).toBe(48 * MIB);
     qemuImg("compare", "-f", "raw", "-F", "vhdx", raw, exported);
 
+    await disks.press("as imported of data", "Go back");
+    await playground.page.keyboard.press("Escape");
+    expect(await labels()).toHaveLength(2);
+    await disks.press("as imported of data", "Go back");
+    await disks.answer("Go back");
+    await expect.poll(() => disks.facts("data")).toMatch(/^24 MiB .* 1 checkpoint$/);
+    await disks.export("data", exported, "Raw image");
+    expect(Buffer.compare(readFileSync(exported), readFileSync(raw))).toBe(0);
+
     await disks.press("data", "Merge checkpoints");
+    await disks.answer("Merge");
     await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("'data' has no checkpoints any more.");
     expect(await disks.files()).toEqual(["data"]);
     await disks.export("data", exported);
     qemuImg("compare", "-f", "raw", "-F", "vhdx", raw, exported);
-    await checkpoint(1);
+    await checkpoint("last");
     await disks.press("data", "Delete");
     await disks.answer("Delete");
     await expect.poll(() => disks.row("data").count()).toBe(0);
+    expect(await disks.files()).toEqual([]);
+  });
+
+  it("keep a disc over a reload of the page, when the user wants that", async () => {
+    const { page } = playground;
+    const name = "<img src=x onerror=alert(1)> disc.iso";
+    const iso = join(folder, "some.iso");
+    writeFileSync(iso, Buffer.concat([Buffer.from("this is a disc"), Buffer.alloc(MIB - 14)]));
+    const insert = (): Promise<void> =>
+      page.getByTestId("disc-file").setInputFiles({ name, mimeType: "", buffer: readFileSync(iso) });
+    const drive = (): Promise<string> => playground.text("disc");
+    const reload = async (): Promise<void> => {
+      await page.reload();
+      await disks.open();
+    };
+    const row = page.getByTestId("disc-list").getByRole("listitem");
+    await insert();
+    await expect.poll(drive).toBe(`DVD drive: ${name}, 1 MiB, not kept`);
+    await reload();
+    await expect.poll(() => playground.text("storage-use")).toContain("The browser keeps");
+    expect(await drive()).toBe("DVD drive: empty");
+
+    await insert();
+    await page.getByRole("button", { name: "Keep this disc" }).press("Enter");
+    await expect.poll(() => disks.message()).toBe(`${name} is kept, and will be in the DVD drive at every start.`);
+    expect(await row.textContent()).toContain(`${name}disc · 1 MiB · 32 KiB usedin the DVD drive`);
+    await reload();
+    await expect.poll(drive).toBe(`DVD drive: ${name}`);
+    expect(await page.getByRole("button", { name: `Delete: ${name}` }).isDisabled()).toBe(true);
+    await playground.screenshot("disks-disc");
+
+    await page.getByRole("button", { name: "Eject" }).press("Enter");
+    await expect.poll(drive).toBe("DVD drive: empty");
+    await reload();
+    await row.waitFor();
+    expect(await drive()).toBe("DVD drive: empty");
+    await page.getByRole("button", { name: `Insert: ${name}` }).press("Enter");
+    await expect.poll(drive).toBe(`DVD drive: ${name}`);
+    await page.getByRole("button", { name: "Eject" }).press("Enter");
+    await page.getByRole("button", { name: `Delete: ${name}` }).press("Enter");
+    await disks.answer("Delete");
+    await expect.poll(() => row.count()).toBe(0);
     expect(await disks.files()).toEqual([]);
   });
 
@@ -244,7 +346,18 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     // The button that was pressed is gone, and the focus went to the one in its place.
     expect(await disks.button(name, "Detach").evaluate((button) => button.matches(":focus"))).toBe(true);
     await press("Checkpoint");
+    await page.keyboard.press("Enter");
     await expect.poll(() => disks.facts(name)).toContain("1 checkpoint");
+    await press("Detach");
+    await expect.poll(() => disks.place(name)).toBe("not attached");
+    const goBack = disks.button(`Checkpoint 1 of ${name}`, "Go back");
+    await goBack.focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => disks.message()).toBe(`'${name}' is as it was at 'Checkpoint 1'.`);
+    expect(await goBack.evaluate((button) => button.matches(":focus"))).toBe(true);
+    await page.getByTestId("new-disk-more").locator("summary").press("Enter");
     await press("Delete");
     // Enter alone deletes nothing.
     await page.keyboard.press("Enter");
@@ -313,14 +426,30 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
 
     // A checkpoint, and more room, under the running guest.
     await playground.shell("sync");
-    await disks.press("data", "Checkpoint");
-    await expect.poll(() => disks.message(), { timeout: 20_000 }).toContain("checkpoint 1");
+    await disks.checkpoint("data");
+    await expect.poll(() => disks.message(), { timeout: 20_000 }).toContain("'Checkpoint 1'");
+    // And an export, while the guest goes on writing.
+    const snapshot = join(folder, "snapshot.vhdx");
+    await playground.type("while :; do dd if=/dev/urandom of=/tmp/d/noise bs=64k count=4 2>/dev/null; sync; done &");
+    await disks.export("data", snapshot);
+    await playground.shell("kill $!; rm /tmp/d/noise");
+    await expect.poll(() => disks.message()).toBe("Exported the disk 'data'.");
+    expect(qemuCheck(snapshot)).toEqual(SOUND);
+    expect(virtualSize(snapshot)).toBe(48 * MIB);
+    await disks.import(snapshot, "snapshot");
+    await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("Imported the disk 'snapshot'.");
+    await disks.press("snapshot", "Attach");
+    await expect.poll(() => disks.place("snapshot")).toBe("attached: SCSI 1");
+    await playground.shell("sleep 3; mkdir -p /tmp/s; mount -t ext4 /dev/sdb /tmp/s; echo $?");
+    expect(await playground.shell("sha256sum < /tmp/s/file; umount /tmp/s")).toBe(written);
+    await disks.press("snapshot", "Detach");
+    await expect.poll(() => disks.place("snapshot")).toBe("not attached");
     await playground.shell("dd if=/dev/urandom of=/tmp/d/file bs=64k count=16 2>/dev/null; sync");
     const later = await sums();
     expect(later).not.toBe(written);
     await disks.press("data", "Resize");
     await disks.answer("Resize", "64M");
-    await expect.poll(() => disks.facts("data")).toMatch(/^64 MiB.*1 checkpoint$/);
+    await expect.poll(() => disks.facts("data")).toMatch(/^64 MiB .* 1 checkpoint$/);
     await playground.shell("sync; umount /tmp/d; dd if=/dev/sda of=/dev/null bs=512 count=1 skip=999 2>/dev/null");
     expect(await playground.shell("sleep 2; cat /sys/block/sda/size")).toBe(String((64 * MIB) / 512));
 
@@ -339,9 +468,9 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     // What the machine did can still be looked at.
     await statisticsOf().locator("summary").click();
     await expect.poll(() => statisticsOf().textContent()).toMatch(/interrupts\d/);
-    await disks.press("data", "Go back");
+    await disks.press("Checkpoint 1 of data", "Go back");
     await disks.answer("Go back");
-    await expect.poll(() => disks.facts("data")).toMatch(/^48 MiB, [^,]* used$/);
+    await expect.poll(() => disks.facts("data")).toMatch(/^48 MiB .* 1 checkpoint$/);
     await playground.page.getByTestId("start").click();
     await playground.booted();
     await playground.shell("dmesg -n 1; mkdir -p /tmp/d; mount -t ext4 -o ro /dev/sda /tmp/d");

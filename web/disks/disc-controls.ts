@@ -103,10 +103,13 @@ export class DiscControls {
   /** What is in the drive from now on; which of the kept discs that is outlives the page. */
   private async setCurrent(disc: Disc | undefined): Promise<void> {
     const [before, after] = [this.current, disc].map((one) => (one?.kind === "kept" ? one.name : undefined));
-    this.current = disc;
-    this.asked = false;
-    this.paint();
-    if (before !== after) await this.panel.client.do({ kind: "insert-disc", name: after });
+    try {
+      if (before !== after) await this.panel.client.do({ kind: "insert-disc", name: after });
+    } finally {
+      this.current = disc;
+      this.asked = false;
+      this.paint();
+    }
   }
 
   private paint(): void {

@@ -426,14 +426,22 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
 
     // A checkpoint, and more room, under the running guest.
     await playground.shell("sync");
+    await disks.checkpoint("data", "before");
+    await expect.poll(() => disks.message(), { timeout: 20_000 }).toContain("'before'");
     await disks.checkpoint("data");
-    await expect.poll(() => disks.message(), { timeout: 20_000 }).toContain("'Checkpoint 1'");
+    await expect.poll(() => disks.message(), { timeout: 20_000 }).toContain("'Checkpoint 2'");
     // And an export, while the guest goes on writing.
     const snapshot = join(folder, "snapshot.vhdx");
     await playground.type("while :; do dd if=/dev/urandom of=/tmp/d/noise bs=64k count=4 2>/dev/null; sync; done &");
     await disks.export("data", snapshot);
-    await playground.shell("kill $!; rm /tmp/d/noise");
     await expect.poll(() => disks.message()).toBe("Exported the disk 'data'.");
+    // A checkpoint that it does not write upon can go meanwhile.
+    expect(await disks.button("Checkpoint 2 of data", "Delete").isDisabled()).toBe(true);
+    expect(await disks.button("before of data", "Go back").isDisabled()).toBe(true);
+    await disks.press("before of data", "Delete");
+    await disks.answer("Delete");
+    await expect.poll(() => disks.message(), { timeout: 30_000 }).toBe("Deleted the checkpoint 'before' of 'data'.");
+    await playground.shell("kill $!; rm /tmp/d/noise");
     expect(qemuCheck(snapshot)).toEqual(SOUND);
     expect(virtualSize(snapshot)).toBe(48 * MIB);
     await disks.import(snapshot, "snapshot");
@@ -462,19 +470,32 @@ describe.skipIf(!chromiumIsThere || !qemuImgIsThere)("disks in the page", () => 
     await playground.page.getByRole("button", { name: "Eject" }).click();
     await expect.poll(() => disks.message()).toBe("The DVD drive is empty.");
     expect(await playground.shell("dd if=/dev/sr0 of=/dev/null bs=2048 count=1 2>&1")).toMatch(/No medium/i);
+    // Kept, it goes into the drive from the browser, and is there at the next start.
+    await playground.page.getByTestId("disc-file").setInputFiles(iso);
+    await playground.page.getByRole("button", { name: "Keep this disc" }).click();
+    await expect.poll(() => disks.message()).toContain("some.iso is kept");
+    await playground.page.getByRole("button", { name: "Eject" }).click();
+    await expect.poll(() => disks.message()).toBe("The DVD drive is empty.");
+    await playground.page.getByRole("button", { name: "Insert: some.iso" }).click();
+    await expect.poll(() => disks.message()).toBe("some.iso is in the DVD drive.");
+    expect(await playground.shell("sleep 3; dd if=/dev/sr0 bs=14 count=1 2>/dev/null")).toBe("this is a disc");
 
     await playground.page.getByTestId("turn-off").click();
     await expect.poll(() => playground.text("state")).toBe("stopped");
     // What the machine did can still be looked at.
     await statisticsOf().locator("summary").click();
     await expect.poll(() => statisticsOf().textContent()).toMatch(/interrupts\d/);
-    await disks.press("Checkpoint 1 of data", "Go back");
+    await disks.press("Checkpoint 2 of data", "Go back");
     await disks.answer("Go back");
     await expect.poll(() => disks.facts("data")).toMatch(/^48 MiB .* 1 checkpoint$/);
+    expect(await playground.text("disc")).toBe("DVD drive: some.iso");
     await playground.page.getByTestId("start").click();
     await playground.booted();
     await playground.shell("dmesg -n 1; mkdir -p /tmp/d; mount -t ext4 -o ro /dev/sda /tmp/d");
     expect(await sums()).toBe(written);
+    expect(await playground.shell("dd if=/dev/sr0 bs=14 count=1 2>/dev/null")).toBe("this is a disc");
+    await playground.page.getByRole("button", { name: "Eject" }).click();
+    await expect.poll(() => playground.text("disc")).toBe("DVD drive: empty");
     await playground.shell("umount /tmp/d");
     await disks.press("data", "Detach");
     await expect.poll(() => disks.place("data")).toBe("not attached");

@@ -143,6 +143,7 @@ export class DiscControls {
       made.textContent = label;
       made.setAttribute("aria-label", `${label}: ${name}`);
       made.disabled = disabled;
+      if (disabled) made.title = "It is in the DVD drive";
       made.addEventListener("click", onClick);
       return made;
     };

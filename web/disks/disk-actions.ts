@@ -85,9 +85,10 @@ export class DiskActions {
   private async deleteCheckpoint({ name }: LibraryDisk, { number, label, used }: Checkpoint): Promise<void> {
     const text = `Delete the checkpoint '${label}' of '${name}'? The disk and its other checkpoints keep what they hold, but there is no going back to this one. While that is made, the browser needs room for it once more: ${readable(used)} or above.`;
     if ((await ask({ text, action: "Delete" })) === undefined) return;
-    await this.panel.runJob(name, `Deleted the checkpoint '${label}' of '${name}'.`, (progress) =>
-      this.panel.client.start({ kind: "delete-checkpoint", name, number }, progress),
-    );
+    await this.panel.runJob<unknown>(name, `Deleted the checkpoint '${label}' of '${name}'.`, (progress) => {
+      const command = { kind: "delete-checkpoint", name, number } as const;
+      return this.machineOf(name)?.startDrive(command, progress) ?? this.panel.client.start(command, progress);
+    });
   }
 
   private async merge({ name }: LibraryDisk): Promise<void> {
@@ -120,8 +121,7 @@ export class DiskActions {
     const file = target === "download" ? undefined : target;
     const command = { kind: "export", name, format, target: file } as const;
     const blob = await this.panel.runJob<Blob | undefined>(name, `Exported the disk '${name}'.`, (progress) => {
-      const machine = this.machineOf(name);
-      return machine ? machine.startDrive(command, progress) : this.panel.client.start(command, progress);
+      return this.machineOf(name)?.startDrive(command, progress) ?? this.panel.client.start(command, progress);
     });
     if (blob) download(blob, name, format);
   }

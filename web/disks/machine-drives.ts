@@ -9,7 +9,7 @@ import { DISC_SECTOR_SIZE, KeptDiscs } from "../../emulator/storage/library/kept
 import { type MachineDisk } from "../../emulator/storage/library/machine-disk";
 import { RawDisk } from "../../emulator/storage/raw-disk";
 import { writeImage } from "./job-in-worker";
-import type { Disc, DriveCommand, DriveStatus, ExportCommand } from "./protocol";
+import type { Disc, DriveCommand, DriveStatus, DriveWork, ExportCommand } from "./protocol";
 
 const DVD_DRIVE = { controller: "scsi", lun: 63 } as const satisfies DriveLocation;
 
@@ -87,14 +87,19 @@ export class MachineDrives {
 
   /** Rejects with one line that says why it cannot be done. */
   obey(command: DriveCommand, job: Job): Promise<Blob | undefined> {
-    // The machine's other commands need not wait for that.
     if (command.kind === "export") return this.begun.then(() => this.export(command, job));
+    if (command.kind === "delete-checkpoint") {
+      return this.begun.then(async () => {
+        await this.find(command.name)[1].deleteCheckpoint(command.number, job);
+        return undefined;
+      });
+    }
     const done = this.last.then(() => this.act(this.machine!, command)).finally(() => this.tell());
     this.last = done.catch(() => undefined);
     return done.then(() => undefined);
   }
 
-  private async act(machine: Machine, command: Exclude<DriveCommand, ExportCommand>): Promise<void> {
+  private async act(machine: Machine, command: Exclude<DriveCommand, DriveWork>): Promise<void> {
     switch (command.kind) {
       case "attach":
         return this.attach(machine, command.name);

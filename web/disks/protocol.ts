@@ -39,16 +39,24 @@ export interface ExportCommand {
   readonly target: FileSystemFileHandle | undefined;
 }
 
+/** Gives up one state to go back to. */
+export interface DeleteCheckpointCommand {
+  readonly kind: "delete-checkpoint";
+  readonly name: string;
+  readonly number: number;
+}
+
 export type DiskCommand =
   | { readonly kind: "list" }
   | { readonly kind: "create"; readonly name: string; readonly options: CreateOptions }
   | { readonly kind: "resize"; readonly name: string; readonly size: number }
   | { readonly kind: "remove" | "attach" | "detach" | "merge" | "remove-disc"; readonly name: string }
   | { readonly kind: "checkpoint"; readonly name: string; readonly label: string }
-  | { readonly kind: "go-back" | "delete-checkpoint"; readonly name: string; readonly number: number }
+  | { readonly kind: "go-back"; readonly name: string; readonly number: number }
   | { readonly kind: "import" | "keep-disc"; readonly name: string; readonly file: File }
   /** Which of the discs that the browser keeps is in the drive from now on; undefined for none of them. */
   | { readonly kind: "insert-disc"; readonly name: string | undefined }
+  | DeleteCheckpointCommand
   | ExportCommand;
 
 export type DiskPageMessage =
@@ -87,7 +95,10 @@ export type DriveCommand =
   | { readonly kind: "insert"; readonly disc: Disc }
   /** With `force`, whatever the guest does with the disc. */
   | { readonly kind: "eject"; readonly force: boolean }
-  | ExportCommand;
+  | DriveWork;
+
+/** What takes its time, and keeps no other command waiting. */
+export type DriveWork = DeleteCheckpointCommand | ExportCommand;
 
 export interface DriveStatus {
   readonly disks: readonly { readonly name: string; readonly lun: number; readonly size: number }[];

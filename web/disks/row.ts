@@ -118,8 +118,9 @@ export function createRow(state: RowState, listener: RowListener): HTMLLIElement
 
 function createChain(state: RowState, listener: RowListener): HTMLElement {
   const { disk } = state;
-  const { needsRest } = obstacleOf(state);
+  const { taken, needsRest } = obstacleOf(state);
   const damaged = disk.size === undefined ? "The disk is damaged" : undefined;
+  const last = disk.checkpoints.at(-1)?.number;
   const chain = createPart("checkpoints", "", "ol");
   chain.setAttribute("aria-label", `Checkpoints of ${disk.name}`);
   for (const checkpoint of disk.checkpoints) {
@@ -127,12 +128,14 @@ function createChain(state: RowState, listener: RowListener): HTMLElement {
     const item = createPart("checkpoint line", "", "li");
     item.dataset["checkpoint"] = String(number);
     const buttons = createPart("buttons", "");
+    // What a machine has can lose all checkpoints but the one that it writes upon.
+    const obstacles = { "go-back": needsRest, "delete-checkpoint": number === last ? needsRest : taken } as const;
     for (const action of ["go-back", "delete-checkpoint"] as const) {
       buttons.append(
         createButton({
           action,
           target: `${label} of ${disk.name}`,
-          obstacle: needsRest ?? damaged,
+          obstacle: obstacles[action] ?? damaged,
           onClick: () => listener.onCheckpointAction(action, checkpoint),
         }),
       );

@@ -77,26 +77,57 @@ export async function goBack(library: DiskLibrary, name: string, number: number)
   });
 }
 
-/**
- * Gives up one state to go back to: its file and the next one of the chain become one, which takes the next one's place.
- * That is made beside the two, so that nothing is lost whenever it ends; meanwhile it needs room for both once more.
- */
+/** Gives up one state to go back to; the disk and its other checkpoints keep what they hold. */
 export async function deleteCheckpoint(library: DiskLibrary, name: string, number: number, job: Job): Promise<void> {
   await library.owning(name, async () => {
     const { checkpoints, index } = await find(library, name, number);
-    const [deleted, next] = [checkpoints[index]!, checkpoints[index + 1] ?? name];
-    const { files } = library;
-    await library.throughTemporary(
-      async (store) => {
-        await copyFile(library, deleted, store, job);
-        const child = await files.open(next, { readOnly: true });
-        const resolveParent = parentsAmong(files);
-        await mergeVhdx({ child, parent: store, resolveParent }, progressOf(job, "Putting the two together"));
-        job.signal.throwIfAborted();
-      },
-      (merged) => files.rearrange({ remove: [deleted, next], rename: [[merged, next]] }),
-    );
+    const files = [checkpoints[index]!, checkpoints[index + 1] ?? name] as const;
+    await mergeFiles(library, files, job, (settle) => settle());
   });
+}
+
+/**
+ * The same while a machine has the disk. `betweenRequests` runs an action while the disk's files are closed. What the
+ * machine writes upon cannot be merged meanwhile: throws ConfigurationError for the last checkpoint.
+ */
+export async function deleteCheckpointBelow(
+  library: DiskLibrary,
+  name: string,
+  number: number,
+  job: Job,
+  betweenRequests: (action: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { checkpoints, index } = await find(library, name, number);
+  const next = checkpoints[index + 1];
+  if (next === undefined) {
+    throw new ConfigurationError(
+      `the machine writes upon the last checkpoint of '${name}'; to delete it, detach the disk, or turn the machine off`,
+    );
+  }
+  await mergeFiles(library, [checkpoints[index]!, next], job, betweenRequests);
+}
+
+/**
+ * Makes one file of two that follow each other in a chain, and puts it in the second one's place. That is made beside
+ * the two, so that nothing is lost whenever it ends; meanwhile it needs room for both once more.
+ */
+async function mergeFiles(
+  library: DiskLibrary,
+  [deleted, next]: readonly [string, string],
+  job: Job,
+  around: (settle: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { files } = library;
+  await library.throughTemporary(
+    async (store) => {
+      await copyFile(library, deleted, store, job);
+      const child = await files.open(next, { readOnly: true });
+      const resolveParent = parentsAmong(files);
+      await mergeVhdx({ child, parent: store, resolveParent }, progressOf(job, "Putting the two together"));
+      job.signal.throwIfAborted();
+    },
+    (merged) => around(() => files.rearrange({ remove: [deleted, next], rename: [[merged, next]] })),
+  );
 }
 
 /** Keeps what the disk holds now, and drops all its checkpoints: there is nothing to go back to any more. */

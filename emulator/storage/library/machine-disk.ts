@@ -3,8 +3,9 @@ import { requestOffset } from "../disk";
 import { ExchangeableDisk } from "../exchangeable-disk";
 import { Snapshot } from "../snapshot";
 import { type VhdxDisk } from "../vhdx/vhdx-disk";
-import { makeCheckpoint } from "./checkpoints";
+import { deleteCheckpointBelow, makeCheckpoint } from "./checkpoints";
 import { type DiskLibrary } from "./disk-library";
+import { type Job } from "./job";
 
 /** What a guest wrote and does not flush is written out so soon after. */
 const WRITE_OUT_MS = 500;
@@ -18,6 +19,7 @@ export class MachineDisk extends ExchangeableDisk<VhdxDisk> {
   onWriteOutFailed: ((error: unknown) => void) | undefined;
   private snapshot: Snapshot | undefined;
   private inSnapshot = false;
+  private deleting = false;
   private writingOut: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -38,11 +40,27 @@ export class MachineDisk extends ExchangeableDisk<VhdxDisk> {
 
   /** Keeps what the disk holds now, to go back to; the machine goes on with it. */
   async checkpoint(label?: string): Promise<void> {
+    await this.betweenRequests(() => makeCheckpoint(this.library, this.name, label));
+  }
+
+  /** Deletes a checkpoint below the last one; the machine goes on. */
+  async deleteCheckpoint(number: number, job: Job): Promise<void> {
+    if (this.deleting) throw new ConfigurationError(`a checkpoint of '${this.name}' is being deleted already`);
+    this.deleting = true;
+    try {
+      const { library, name } = this;
+      await deleteCheckpointBelow(library, name, number, job, (settle) => this.betweenRequests(settle));
+    } finally {
+      this.deleting = false;
+    }
+  }
+
+  /** Runs an action that changes the disk's files, but not what the disk shows, whether it fails or not. */
+  private async betweenRequests(action: () => Promise<void>): Promise<void> {
     let failure: unknown;
     await this.exchange(async (image) => {
       await image.close();
-      await makeCheckpoint(this.library, this.name, label).catch((error: unknown) => (failure = error));
-      // With or without a checkpoint, the disk shows the same.
+      await action().catch((error: unknown) => (failure = error));
       return this.library.openFile(this.name);
     });
     if (failure) throw failure;

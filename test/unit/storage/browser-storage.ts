@@ -79,8 +79,8 @@ export class BrowserStorage {
     };
     const store = {
       transaction,
-      get: (key: Key) => answer(this.entries.get(JSON.stringify(key))?.value),
-      getAll: (range: Range) => answer(this.within(range).map(({ value }) => value)),
+      get: (key: Key) => answer(structuredClone(this.entries.get(JSON.stringify(key))?.value)),
+      getAll: (range: Range) => answer(this.within(range).map(({ value }) => structuredClone(value))),
       getAllKeys: (range: Range) => answer(this.within(range).map(({ key }) => key)),
       count: (range: Range) => answer(this.within(range).length),
       put: (value: unknown, key: Key) => changes.push({ key, value: structuredClone(value) }),

@@ -6,7 +6,7 @@ import type {
   MachineStatus,
   StopReason,
 } from "../emulator/machine-types";
-import type { Disc, DriveCommand, DriveStatus, JobProgress } from "./disks/protocol";
+import type { DriveCommand, DriveStatus, JobProgress } from "./disks/protocol";
 
 /** What to boot: addresses that the worker fetches. */
 export interface GuestAddress {
@@ -27,8 +27,8 @@ export interface CreateRequest {
   readonly memoryMiB: number;
   /** Added to the guest's own kernel command line. */
   readonly extraCommandLine: string;
-  /** An ISO image that is in the DVD drive from the beginning. */
-  readonly disc: Disc | undefined;
+  /** An ISO image that is in the DVD drive from the beginning, in place of the one that the browser keeps there. */
+  readonly disc: File | undefined;
 }
 
 export type Command = "pause" | "resume" | "reset" | "shut-down" | "turn-off";

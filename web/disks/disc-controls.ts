@@ -34,14 +34,16 @@ export class DiscControls {
     this.paint();
   }
 
-  /** What a new machine begins with. */
-  get disc(): Disc | undefined {
-    return this.current;
+  /** The user's file that is in the drive; undefined for a kept disc too. */
+  get file(): File | undefined {
+    return this.current?.kind === "file" ? this.current.file : undefined;
   }
 
   /** What the machine has in its drive; the guest can eject it too. */
   show(name: string | undefined): void {
     if (name === undefined && this.current) void this.setCurrent(undefined).catch(() => undefined);
+    // A machine that started before the page knew what is kept has it all the same.
+    if (name !== undefined && !this.current) this.current = { kind: "kept", name };
     this.paint();
   }
 

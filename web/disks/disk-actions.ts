@@ -73,7 +73,11 @@ export class DiskActions {
     const later = checkpoints.filter((other) => other.number > number).map((other) => `'${other.label}'`);
     const since = created === undefined ? "" : ` (${dateText(created)})`;
     const also =
-      later.length === 0 ? "" : ` So are the later checkpoint${later.length > 1 ? "s" : ""}: ${later.join(", ")}.`;
+      later.length === 0
+        ? ""
+        : later.length === 1
+          ? ` So is the later checkpoint ${later[0]}.`
+          : ` So are the later checkpoints: ${later.join(", ")}.`;
     const text = `Have '${name}' hold again what it held at '${label}'${since}? What was written to it since is lost.${also} The checkpoint itself stays.`;
     if ((await ask({ text, action: "Go back" })) === undefined) return;
     await this.panel.run(async () => {
@@ -99,10 +103,11 @@ export class DiskActions {
     );
   }
 
-  private async export({ name, size = 0, used }: LibraryDisk): Promise<void> {
+  private async export({ name, size = 0, used, format: made }: LibraryDisk): Promise<void> {
+    const extent = made?.base === "fixed" ? `${readable(size)}, as it is fixed` : "the blocks that are written";
     const choices: (Choice & { readonly value: ExportFormat })[] = [
-      { value: "vhdx", label: "VHDX file", meaning: "for Hyper-V, QEMU and this page: what is written, and no more" },
-      { value: "raw", label: "Raw image", meaning: `the disk's bytes as they are, ${readable(size)} with all zeros` },
+      { value: "vhdx", label: "VHDX file", meaning: `for Hyper-V, QEMU and this page: ${extent}` },
+      { value: "raw", label: "Raw image", meaning: `the disk's bytes as they are: ${readable(size)}, zeros and all` },
     ];
     const running = this.machineOf(name)
       ? " The machine goes on; have the guest write out what it holds (sync) before."

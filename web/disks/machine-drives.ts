@@ -42,8 +42,11 @@ export class MachineDrives {
     this.last = this.begun = new Promise<void>((resolve) => (this.begin = resolve));
   }
 
-  /** Opens what machines have. What cannot be opened is reported, and left out. Throws for a bad disc of the user's. */
-  async open(disc: Disc | undefined): Promise<DriveAttachment[]> {
+  /**
+   * Opens what machines have; a disc of the user's takes the place of a kept one. What cannot be opened is reported, and
+   * left out. Throws for a bad disc of the user's.
+   */
+  async open(file: File | undefined): Promise<DriveAttachment[]> {
     const drives: DriveAttachment[] = [];
     for (const { name, lun: noted } of await this.attached()) {
       try {
@@ -56,6 +59,7 @@ export class MachineDrives {
         this.report.missing(name, error instanceof Error ? error.message : String(error));
       }
     }
+    const disc = file ? ({ kind: "file", name: file.name, file } as const) : await this.keptDisc();
     const image = disc && (await this.openDisc(disc));
     if (image) {
       drives.push({ location: DVD_DRIVE, kind: "dvd", image });
@@ -184,6 +188,13 @@ export class MachineDrives {
   private leaveDisc(): void {
     void this.disc?.image.close().catch(() => undefined);
     this.disc = undefined;
+  }
+
+  /** The kept disc that is in the drive at every start. */
+  private async keptDisc(): Promise<Disc | undefined> {
+    const kept = await this.discs.list().catch(() => []);
+    const inserted = kept.find((disc) => disc.inserted);
+    return inserted && { kind: "kept", name: inserted.name };
   }
 
   private async openDisc(disc: Disc): Promise<RawDisk | undefined> {

@@ -10,7 +10,7 @@ import { DiskClient } from "./disk-client";
 import { JobLine } from "./job-line";
 import { NewDiskForm } from "./new-disk-form";
 import type { PanelServices } from "./panel-services";
-import type { Disc, DiskJob, DiskOverview, DriveStatus, JobProgress } from "./protocol";
+import type { DiskJob, DiskOverview, DriveStatus, JobProgress } from "./protocol";
 import { createRow, replaceRows } from "./row";
 import { sentence, useText } from "./texts";
 
@@ -62,9 +62,9 @@ export class DiskPanel implements PanelServices {
     void this.refresh();
   }
 
-  /** The disc that a new machine begins with. */
-  get disc(): Disc | undefined {
-    return this.discControls.disc;
+  /** The disc that a new machine begins with, unless it is one that the browser keeps. */
+  get disc(): File | undefined {
+    return this.discControls.file;
   }
 
   /** The page's machine, being made or on; undefined when it is off. */

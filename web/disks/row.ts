@@ -129,13 +129,17 @@ function createChain(state: RowState, listener: RowListener): HTMLElement {
     item.dataset["checkpoint"] = String(number);
     const buttons = createPart("buttons", "");
     // What a machine has can lose all checkpoints but the one that it writes upon.
-    const obstacles = { "go-back": needsRest, "delete-checkpoint": number === last ? needsRest : taken } as const;
+    const obstacles = {
+      // That is what helps a damaged disk.
+      "go-back": needsRest,
+      "delete-checkpoint": (number === last ? needsRest : taken) ?? damaged,
+    } as const;
     for (const action of ["go-back", "delete-checkpoint"] as const) {
       buttons.append(
         createButton({
           action,
           target: `${label} of ${disk.name}`,
-          obstacle: obstacles[action] ?? damaged,
+          obstacle: obstacles[action],
           onClick: () => listener.onCheckpointAction(action, checkpoint),
         }),
       );

@@ -139,8 +139,9 @@ export async function forgetCheckpoints(library: DiskLibrary, name: string, job:
       async (store) => {
         const source = await library.openFile(name, { readOnly: true });
         try {
-          const { virtualDiskId } = source.image.metadata;
-          const target = await emptyCopy(store, source, { ...formatOfBase(source), virtualDiskId });
+          const { virtualDiskId, physicalSectorSize } = source.image.metadata;
+          const format = { ...formatOfBase(source), virtualDiskId, physicalSectorSize };
+          const target = await emptyCopy(store, source, format);
           await copyDisk(source, target, progressOf(job, "Putting checkpoints together"));
           await target.close();
         } finally {

@@ -173,6 +173,20 @@ describe("checkpoints", () => {
     );
   });
 
+  test("help a disk that is damaged", async () => {
+    const library = openLibrary();
+    const states = await diskWithCheckpoints(library, 2);
+    const store = await library.files.open("data");
+    await store.zero(0, MIB);
+    await store.commit();
+    await store.close();
+    expect((await library.list())[0]).toMatchObject({ size: undefined, checkpoints: [{ number: 1 }, { number: 2 }] });
+    await expect(deleteCheckpoint(library, "data", 2, JOB)).rejects.toThrow("VHDX");
+    await goBack(library, "data", 2);
+    expect(await verify(library, states)).toEqual([1, 2]);
+    expect(same(await content(library, "data"), states[1]!)).toBe(true);
+  });
+
   test.each(["fixed", "dynamic"] as const)("are deleted one by one, in any order: %s", async (type) => {
     const library = openLibrary();
     const states = await diskWithCheckpoints(library, 3, type);

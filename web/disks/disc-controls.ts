@@ -106,7 +106,7 @@ export class DiscControls {
   private async setCurrent(disc: Disc | undefined): Promise<void> {
     const [before, after] = [this.current, disc].map((one) => (one?.kind === "kept" ? one.name : undefined));
     try {
-      if (before !== after) await this.panel.client.do({ kind: "insert-disc", name: after });
+      if (before !== undefined || after !== undefined) await this.panel.client.do({ kind: "insert-disc", name: after });
     } finally {
       this.current = disc;
       this.asked = false;

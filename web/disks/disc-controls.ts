@@ -13,6 +13,7 @@ import type { Disc } from "./protocol";
 export class DiscControls {
   private readonly text = element("disc", HTMLElement);
   private readonly list = element("disc-list", HTMLUListElement);
+  private readonly insertButton = element("insert-disc", HTMLButtonElement);
   private readonly ejectButton = element("eject-disc", HTMLButtonElement);
   private readonly keepButton = element("keep-disc", HTMLButtonElement);
   private current: Disc | undefined;
@@ -23,7 +24,7 @@ export class DiscControls {
 
   constructor(private readonly panel: PanelServices) {
     const input = element("disc-file", HTMLInputElement);
-    element("insert-disc", HTMLButtonElement).addEventListener("click", () => input.click());
+    this.insertButton.addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
       const file = input.files?.[0];
       input.value = "";
@@ -121,12 +122,18 @@ export class DiscControls {
     this.ejectButton.disabled = current === undefined;
     this.keepButton.hidden = current?.kind !== "file";
     const inDrive = current?.kind === "kept" ? current.name : undefined;
-    const key = JSON.stringify([this.kept, inDrive]);
+    // What it is noted as is not shown: what is in the drive is.
+    const shown = this.kept.map(({ name, size, used }) => ({ name, size, used }));
+    const key = JSON.stringify([shown, inDrive]);
     if (key === this.painted) return;
     this.painted = key;
-    const focused = this.list.contains(document.activeElement);
+    const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
     this.list.replaceChildren(...this.kept.map((disc) => this.createRow(disc, disc.name === inDrive)));
-    if (focused) (this.list.querySelector<HTMLElement>("button:enabled") ?? this.ejectButton).focus();
+    if (!focused) return;
+    const buttons = [...this.list.querySelectorAll<HTMLElement>("button:enabled")];
+    const label = focused.getAttribute("aria-label");
+    const same = buttons.find((button) => button.getAttribute("aria-label") === label);
+    (same ?? buttons[0] ?? (this.ejectButton.disabled ? this.insertButton : this.ejectButton)).focus();
   }
 
   private createRow({ name, size, used }: KeptDisc, inDrive: boolean): HTMLLIElement {

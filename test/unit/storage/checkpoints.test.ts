@@ -1,108 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { IndexedDbFiles } from "../../../emulator/storage/block/indexeddb";
-import {
-  deleteCheckpoint,
-  forgetCheckpoints,
-  goBack,
-  makeCheckpoint,
-} from "../../../emulator/storage/library/checkpoints";
-import { DiskLibrary } from "../../../emulator/storage/library/disk-library";
+import { describe, expect, test } from "vitest";
+import { deleteCheckpoint, forgetCheckpoints, goBack } from "../../../emulator/storage/library/checkpoints";
 import { type Job } from "../../../emulator/storage/library/job";
-import { type MachineDisk } from "../../../emulator/storage/library/machine-disk";
 import { checkpointName } from "../../../emulator/storage/library/names";
-import { checkVhdx } from "../../../emulator/storage/vhdx/check";
-import { BrowserStorage } from "./browser-storage";
-import { contentOf, MIB, pattern, randomNumbers } from "./helpers";
+import {
+  content,
+  diskWithCheckpoints,
+  JOB,
+  openLibrary,
+  same,
+  scribble,
+  SIZE,
+  useFreshStorage,
+  verify,
+} from "./checkpoint-disk";
+import { MIB } from "./helpers";
 
-const SIZE = 6 * MIB;
-const JOB: Job = { signal: new AbortController().signal, progress: () => undefined };
-
-let storage: BrowserStorage;
-beforeEach(() => use(new BrowserStorage()));
-afterEach(() => vi.unstubAllGlobals());
-
-/** From here on, libraries are in this storage. */
-function use(next: BrowserStorage): void {
-  storage = next;
-  storage.install();
-}
-
-/** A cache of one MiB, so that long work takes several transactions. */
-function openLibrary(): DiskLibrary {
-  return new DiskLibrary(new IndexedDbFiles("test", { capacity: MIB }));
-}
-
-async function scribble(library: DiskLibrary, name: string, expected: Uint8Array, seed: number): Promise<void> {
-  const disk = await library.openFile(name);
-  const random = randomNumbers(seed);
-  for (let count = 0; count < 12; count++) {
-    const length = (1 + random(count % 6 === 0 ? 1500 : 20)) * 512;
-    const lba = random((expected.length - length) / 512 + 1);
-    await disk.write(lba, pattern(length, seed * 100 + count));
-    expected.set(pattern(length, seed * 100 + count), lba * 512);
-  }
-  const trimmed = random(3) * 2 * MIB;
-  await disk.writeZeros(trimmed / 512, MIB / 512);
-  expected.fill(0, trimmed, trimmed + MIB);
-  await disk.close();
-}
-
-/** A disk with checkpoints; what each state holds, the disk's own at the end. */
-async function diskWithCheckpoints(
-  library: DiskLibrary,
-  count: number,
-  type: "fixed" | "dynamic" = "dynamic",
-): Promise<Uint8Array[]> {
-  await library.create("data", { size: SIZE, type, blockSize: MIB });
-  const states: Uint8Array[] = [];
-  const now = new Uint8Array(SIZE);
-  for (let number = 1; number <= count + 1; number++) {
-    await scribble(library, "data", now, number);
-    states.push(now.slice());
-    if (number <= count) await library.checkpoint("data", `State ${number}`);
-  }
-  return states;
-}
-
-async function content(library: DiskLibrary, file: string): Promise<Uint8Array> {
-  const disk = await library.openFile(file, { readOnly: true });
-  try {
-    return await contentOf(disk);
-  } finally {
-    await disk.close();
-  }
-}
-
-function same(actual: Uint8Array, expected: Uint8Array): boolean {
-  return Buffer.compare(actual, expected) === 0;
-}
-
-/** Each checkpoint that there is, and the disk, shows what it did when it was made; nothing else is in the database. */
-async function verify(library: DiskLibrary, states: readonly Uint8Array[]): Promise<number[]> {
-  const [disk] = await library.list();
-  expect(disk).toMatchObject({ name: "data", problem: undefined });
-  const numbers = disk!.checkpoints.map(({ number }) => number);
-  const files = ["data", ...numbers.map((number) => checkpointName("data", number))];
-  expect(new Set(await library.fileNames())).toEqual(new Set(files));
-  for (const number of numbers) {
-    expect({ number, same: same(await content(library, checkpointName("data", number)), states[number - 1]!) }).toEqual(
-      { number, same: true },
-    );
-  }
-  for (const file of files) {
-    const store = await library.files.open(file, { readOnly: true });
-    expect((await checkVhdx(store)).errors).toEqual([]);
-    await store.close();
-  }
-  // No chunk is left of a file that is gone.
-  const records = await Promise.all(files.map((file) => library.files.usedBytes(file)));
-  const chunks = storage.keys("chunk").length;
-  expect(chunks * 32 * 1024).toBe(records.reduce((sum, bytes) => sum + bytes, 0));
-  expect(new Set(storage.keys("note").map((key) => (key as string[])[1]))).toEqual(
-    new Set(numbers.map((number) => checkpointName("data", number))),
-  );
-  return numbers;
-}
+useFreshStorage();
 
 describe("checkpoints", () => {
   test("are listed with their name, date and room", async () => {
@@ -239,133 +152,5 @@ describe("checkpoints", () => {
     await expect(goBack(library, "data", 1)).rejects.toThrow("open in another tab");
     await disk.close();
     expect(await verify(library, states)).toEqual([1, 2]);
-  });
-});
-
-/** Has the machine write something and flush it, over and over, until `work` is done. */
-async function writeDuring(
-  disk: MachineDisk,
-  expected: Uint8Array,
-  work: Promise<void>,
-  flushed: (content: Uint8Array) => void = () => undefined,
-): Promise<void> {
-  let done = false;
-  const end = work.finally(() => (done = true));
-  end.catch(() => undefined);
-  for (let count = 0; !done; count++) {
-    const bytes = pattern(4096, 7000 + count);
-    const lba = (count * 977) % ((SIZE - 4096) / 512);
-    await disk.write(lba, bytes);
-    expected.set(bytes, lba * 512);
-    await disk.flush();
-    flushed(expected.slice());
-  }
-  await end;
-}
-
-describe("checkpoints under a machine", () => {
-  test("are deleted while it writes, all but the last", async () => {
-    const library = openLibrary();
-    const states = await diskWithCheckpoints(library, 3);
-    const disk = await library.open("data");
-    const now = states[3]!.slice();
-    for (const number of [2, 1]) await writeDuring(disk, now, disk.deleteCheckpoint(number, JOB));
-    await expect(disk.deleteCheckpoint(3, JOB)).rejects.toThrow(
-      "the machine writes upon the last checkpoint of 'data'",
-    );
-    expect(same(await contentOf(disk), now)).toBe(true);
-    await disk.close();
-    expect(await verify(library, states)).toEqual([3]);
-    expect(same(await content(library, "data"), now)).toBe(true);
-  });
-
-  test("are deleted one at a time, and stay when that is cancelled", async () => {
-    const library = openLibrary();
-    const states = await diskWithCheckpoints(library, 3);
-    const disk = await library.open("data");
-    const controller = new AbortController();
-    const job: Job = { signal: controller.signal, progress: () => undefined };
-    const first = disk.deleteCheckpoint(1, job);
-    await expect(disk.deleteCheckpoint(2, JOB)).rejects.toThrow("is being deleted already");
-    controller.abort(new Error("cancelled"));
-    await expect(first).rejects.toThrow("cancelled");
-    await disk.close();
-    expect(await verify(library, states)).toEqual([1, 2, 3]);
-  });
-
-  test(
-    "deleted while the browser is killed at any point: what was flushed is there",
-    { timeout: 120_000 },
-    async () => {
-      const library = openLibrary();
-      const states = await diskWithCheckpoints(library, 3);
-      const disk = await library.open("data");
-      const start = storage.transactions.length;
-      const flushes = [{ at: start, content: states[3]! }];
-      await writeDuring(disk, states[3]!.slice(), disk.deleteCheckpoint(2, JOB), (content) =>
-        flushes.push({ at: storage.transactions.length, content }),
-      );
-      const { transactions } = storage;
-      expect(flushes.length).toBeGreaterThan(5);
-      const seen = new Set<string>();
-      for (let count = start; count <= transactions.length; count++) {
-        use(BrowserStorage.after(transactions, count));
-        const survivor = openLibrary();
-        await survivor.cleanUp();
-        seen.add((await verify(survivor, states)).join());
-        const now = await content(survivor, "data");
-        const last = flushes.findLastIndex(({ at }) => at <= count);
-        // The flush after the last acknowledged one may have come to its end.
-        expect({ count, same: flushes.slice(last, last + 2).some((flush) => same(now, flush.content)) }).toEqual({
-          count,
-          same: true,
-        });
-      }
-      expect([...seen]).toEqual(["1,2,3", "1,3"]);
-    },
-  );
-});
-
-describe("a browser that is killed at every point of", () => {
-  const works: [
-    name: string,
-    work: (library: DiskLibrary) => Promise<void>,
-    after: readonly number[],
-    /** What the disk shows at the end, of the four states. */
-    state: number,
-  ][] = [
-    ["deleting the first checkpoint", (library) => deleteCheckpoint(library, "data", 1, JOB), [2, 3], 4],
-    ["deleting a middle checkpoint", (library) => deleteCheckpoint(library, "data", 2, JOB), [1, 3], 4],
-    ["deleting the last checkpoint", (library) => deleteCheckpoint(library, "data", 3, JOB), [1, 2], 4],
-    ["going back", (library) => goBack(library, "data", 2), [1, 2], 2],
-    ["forgetting them all", (library) => forgetCheckpoints(library, "data", JOB), [], 4],
-    ["making another one", (library) => library.owning("data", () => makeCheckpoint(library, "data")), [1, 2, 3, 4], 4],
-  ];
-  test.each(works)("%s finds the disk as before, or as after", { timeout: 120_000 }, async (_, work, after, state) => {
-    const library = openLibrary();
-    const states = await diskWithCheckpoints(library, 3);
-    // The disk is the state that a fourth checkpoint would keep.
-    const start = storage.transactions.length;
-    await work(library);
-    const { transactions } = storage;
-    // Something was written in several transactions before the one that counts.
-    expect(transactions.length - start).toBeGreaterThan(2);
-    let done = 0;
-    for (let count = start; count <= transactions.length; count++) {
-      use(BrowserStorage.after(transactions, count));
-      const survivor = openLibrary();
-      await survivor.cleanUp();
-      const numbers = await verify(survivor, states);
-      const isAfter = numbers.join() === after.join();
-      if (!isAfter) expect(numbers).toEqual([1, 2, 3]);
-      expect(same(await content(survivor, "data"), states[(isAfter ? state : 4) - 1]!)).toBe(true);
-      // Once done, it stays done.
-      expect(done).toBeLessThanOrEqual(Number(isAfter));
-      done = Number(isAfter);
-      // It can be used, and the work can be done over.
-      if (!isAfter) await work(survivor);
-      expect(await verify(survivor, states)).toEqual(after);
-    }
-    expect(done).toBe(1);
   });
 });

@@ -2,6 +2,7 @@
 import coreUrl from "../build/core.wasm?url";
 import { ConfigurationError, type BootSource } from "../emulator/machine-types";
 import { Machine } from "../emulator/machine";
+import { jobOf } from "./disks/job-in-worker";
 import { MachineDrives } from "./disks/machine-drives";
 import type { Command, CreateRequest, GuestDescription, PageMessage, WorkerMessage } from "./protocol";
 import { FetchError, fetchBytes } from "./fetch-bytes";
@@ -10,6 +11,8 @@ import { SerialBatch } from "./serial-batch";
 const STATUS_INTERVAL_MS = 500;
 
 let machine: Machine | undefined;
+/** What is being done with the drives, by the number of the page's message. */
+const driveJobs = new Map<number, AbortController>();
 const drives = new MachineDrives({
   changed: (status) => send({ type: "drives", drives: status }),
   missing: (name, message) => send({ type: "drive-missing", name, message }),
@@ -29,12 +32,21 @@ addEventListener("message", ({ data: message }: MessageEvent<PageMessage>) => {
       return;
     case "drive": {
       const { id, command } = message;
-      drives.obey(command).then(
-        () => send({ type: "drive-done", id, error: undefined }),
-        (error: unknown) => send({ type: "drive-done", id, error: textOf(error) }),
-      );
+      const controller = new AbortController();
+      driveJobs.set(id, controller);
+      const job = jobOf(controller.signal, (progress) => send({ type: "drive-progress", id, progress }));
+      void drives
+        .obey(command, job)
+        .then(
+          (file) => send({ type: "drive-done", id, error: undefined, file }),
+          (error: unknown) => send({ type: "drive-done", id, error: textOf(error), file: undefined }),
+        )
+        .finally(() => driveJobs.delete(id));
       return;
     }
+    case "cancel-drive":
+      driveJobs.get(message.id)?.abort(new Error("cancelled"));
+      return;
   }
 });
 

@@ -114,6 +114,7 @@ function receive(news: WorkerMessage): void {
       disks.showMissing(news.name, news.message);
       return;
     case "drive-done":
+    case "drive-progress":
       // The machine's client has its caller.
       return;
     case "log":

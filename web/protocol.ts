@@ -6,7 +6,7 @@ import type {
   MachineStatus,
   StopReason,
 } from "../emulator/machine-types";
-import type { DriveCommand, DriveStatus } from "./disks/protocol";
+import type { DriveCommand, DriveStatus, JobProgress } from "./disks/protocol";
 
 /** What to boot: addresses that the worker fetches. */
 export interface GuestAddress {
@@ -27,7 +27,7 @@ export interface CreateRequest {
   readonly memoryMiB: number;
   /** Added to the guest's own kernel command line. */
   readonly extraCommandLine: string;
-  /** An ISO image that is in the DVD drive from the beginning. */
+  /** An ISO image that is in the DVD drive from the beginning, in place of the one that the browser keeps there. */
   readonly disc: File | undefined;
 }
 
@@ -38,7 +38,8 @@ export type PageMessage =
   | { readonly type: "command"; readonly command: Command }
   | { readonly type: "input"; readonly data: Uint8Array }
   /** Answered by one "drive-done" with the same id. */
-  | { readonly type: "drive"; readonly id: number; readonly command: DriveCommand };
+  | { readonly type: "drive"; readonly id: number; readonly command: DriveCommand }
+  | { readonly type: "cancel-drive"; readonly id: number };
 
 export type WorkerMessage =
   /** The machine is being made; `text` says what is going on. */
@@ -56,7 +57,14 @@ export type WorkerMessage =
   | { readonly type: "drives"; readonly drives: DriveStatus }
   /** A disk that the machine should have, and starts without. */
   | { readonly type: "drive-missing"; readonly name: string; readonly message: string }
-  | { readonly type: "drive-done"; readonly id: number; readonly error: string | undefined }
+  | { readonly type: "drive-progress"; readonly id: number; readonly progress: JobProgress }
+  /** With the file, where one was exported that the browser keeps. */
+  | {
+      readonly type: "drive-done";
+      readonly id: number;
+      readonly error: string | undefined;
+      readonly file: Blob | undefined;
+    }
   | { readonly type: "log"; readonly source: string; readonly message: string }
   /** The guest cannot be asked to shut down: it has not connected the integration component. */
   | { readonly type: "shut-down-refused" }

@@ -1,11 +1,4 @@
-import type { DiskCommand, DiskPageMessage, DiskResults, DiskWorkerMessage, JobProgress } from "./protocol";
-
-/** Work that is under way. */
-export interface DiskJob<Result> {
-  /** Rejects with one line that says why it cannot be done. */
-  readonly result: Promise<Result>;
-  cancel(): void;
-}
+import type { DiskCommand, DiskJob, DiskPageMessage, DiskResults, DiskWorkerMessage, JobProgress } from "./protocol";
 
 interface Caller {
   resolve(value: never): void;

@@ -1,12 +1,17 @@
 // The worker that keeps the disks: all that is done with them while no machine has them.
 import { storageUse } from "../../emulator/storage/block/quota";
+import { deleteCheckpoint, forgetCheckpoints, goBack } from "../../emulator/storage/library/checkpoints";
 import { DiskLibrary } from "../../emulator/storage/library/disk-library";
-import { exportDisk, forgetCheckpoints, importImage, type Job } from "../../emulator/storage/library/transfers";
-import type { DiskCommand, DiskPageMessage, DiskResults, DiskWorkerMessage, JobProgress } from "./protocol";
-
-const PROGRESS_INTERVAL_MS = 100;
+import { exportDisk } from "../../emulator/storage/library/export-disk";
+import { importImage } from "../../emulator/storage/library/import-image";
+import type { Job } from "../../emulator/storage/library/job";
+import { KeptDiscs } from "../../emulator/storage/library/kept-discs";
+import type { ImageStream } from "../../emulator/storage/image-stream";
+import { jobOf, writeImage } from "./job-in-worker";
+import type { DiskCommand, DiskPageMessage, DiskResults, DiskWorkerMessage, ExportCommand } from "./protocol";
 
 const library = new DiskLibrary();
+const discs = new KeptDiscs(library);
 const jobs = new Map<number, AbortController>();
 const ready = library.cleanUp().catch(() => undefined);
 
@@ -21,10 +26,11 @@ function send(message: DiskWorkerMessage): void {
 
 async function answer(id: number, command: DiskCommand): Promise<void> {
   const controller = new AbortController();
+  const job = jobOf(controller.signal, (progress) => send({ type: "progress", id, progress }));
   jobs.set(id, controller);
   try {
     await ready;
-    send({ type: "done", id, value: await act(command, jobOf(id, controller.signal)) });
+    send({ type: "done", id, value: await act(command, job) });
   } catch (error) {
     send({ type: "failed", id, message: error instanceof Error ? error.message : String(error) });
   } finally {
@@ -32,24 +38,12 @@ async function answer(id: number, command: DiskCommand): Promise<void> {
   }
 }
 
-function jobOf(id: number, signal: AbortSignal): Job {
-  let last = -Infinity;
-  let lastStep = "";
-  const progress = (step: string, done: number, total: number): void => {
-    const now = performance.now();
-    if (now - last < PROGRESS_INTERVAL_MS && step === lastStep) return;
-    [last, lastStep] = [now, step];
-    send({ type: "progress", id, progress: { step, done, total } satisfies JobProgress });
-  };
-  return { signal, progress };
-}
-
 async function act(command: DiskCommand, job: Job): Promise<DiskResults[keyof DiskResults]> {
   switch (command.kind) {
     case "list":
-      return { disks: await library.list(), use: await storageUse() };
+      return { disks: await library.list(), discs: await discs.list(), use: await storageUse() };
     case "create":
-      await library.create(command.name, command.size);
+      await library.create(command.name, command.options);
       return undefined;
     case "remove":
       await library.remove(command.name);
@@ -64,10 +58,13 @@ async function act(command: DiskCommand, job: Job): Promise<DiskResults[keyof Di
       await library.resize(command.name, command.size);
       return undefined;
     case "checkpoint":
-      await library.checkpoint(command.name);
+      await library.checkpoint(command.name, command.label);
       return undefined;
     case "go-back":
-      await library.goBack(command.name);
+      await goBack(library, command.name, command.number);
+      return undefined;
+    case "delete-checkpoint":
+      await deleteCheckpoint(library, command.name, command.number, job);
       return undefined;
     case "merge":
       await forgetCheckpoints(library, command.name, job);
@@ -76,22 +73,24 @@ async function act(command: DiskCommand, job: Job): Promise<DiskResults[keyof Di
       await importImage(library, command.name, command.file, job);
       return undefined;
     case "export":
-      return exportTo(command.name, command.target, job);
+      return exportTo(command, job);
+    case "keep-disc":
+      await discs.keep(command.name, command.file, job);
+      return undefined;
+    case "insert-disc":
+      await discs.setInserted(command.name);
+      return undefined;
+    case "remove-disc":
+      await discs.remove(command.name);
+      return undefined;
   }
 }
 
-/** Writes a disk to the file that the user chose; without one, the browser keeps it for a download. */
-async function exportTo(name: string, target: FileSystemFileHandle | undefined, job: Job): Promise<Blob | undefined> {
+async function exportTo({ name, format, target }: ExportCommand, job: Job): Promise<Blob | undefined> {
   let blob: Blob | undefined;
-  await exportDisk(
-    library,
-    name,
-    async (stream) => {
-      // The browser replaces the file only once all is written.
-      if (target) await stream.pipeTo(await target.createWritable(), { signal: job.signal });
-      else blob = await new Response(stream).blob();
-    },
-    job,
-  );
+  const write = async (image: ImageStream): Promise<void> => {
+    blob = await writeImage(image, target, job.signal);
+  };
+  await exportDisk(library, name, format, write, job);
   return blob;
 }

@@ -1,9 +1,13 @@
 // What the page says to the workers about disks: one keeps them all, and the machine's own has those that are attached.
 import type { StorageUse } from "../../emulator/storage/block/quota";
 import type { LibraryDisk } from "../../emulator/storage/library/disk-library";
+import type { ExportFormat } from "../../emulator/storage/library/export-disk";
+import type { KeptDisc } from "../../emulator/storage/library/kept-discs";
+import type { CreateOptions } from "../../emulator/storage/vhdx/create";
 
 export interface DiskOverview {
   readonly disks: readonly LibraryDisk[];
+  readonly discs: readonly KeptDisc[];
   /** Undefined where the browser does not say. */
   readonly use: StorageUse | undefined;
 }
@@ -18,21 +22,42 @@ export interface DiskResults {
   resize: undefined;
   checkpoint: undefined;
   "go-back": undefined;
+  "delete-checkpoint": undefined;
   merge: undefined;
   import: undefined;
   /** The file, where none was given to write to. */
   export: Blob | undefined;
+  "keep-disc": undefined;
+  "insert-disc": undefined;
+  "remove-disc": undefined;
+}
+
+export interface ExportCommand {
+  readonly kind: "export";
+  readonly name: string;
+  readonly format: ExportFormat;
+  readonly target: FileSystemFileHandle | undefined;
+}
+
+/** Gives up one state to go back to. */
+export interface DeleteCheckpointCommand {
+  readonly kind: "delete-checkpoint";
+  readonly name: string;
+  readonly number: number;
 }
 
 export type DiskCommand =
   | { readonly kind: "list" }
-  | { readonly kind: "create" | "resize"; readonly name: string; readonly size: number }
-  | {
-      readonly kind: "remove" | "attach" | "detach" | "checkpoint" | "go-back" | "merge";
-      readonly name: string;
-    }
-  | { readonly kind: "import"; readonly name: string; readonly file: File }
-  | { readonly kind: "export"; readonly name: string; readonly target: FileSystemFileHandle | undefined };
+  | { readonly kind: "create"; readonly name: string; readonly options: CreateOptions }
+  | { readonly kind: "resize"; readonly name: string; readonly size: number }
+  | { readonly kind: "remove" | "attach" | "detach" | "merge" | "remove-disc"; readonly name: string }
+  | { readonly kind: "checkpoint"; readonly name: string; readonly label: string }
+  | { readonly kind: "go-back"; readonly name: string; readonly number: number }
+  | { readonly kind: "import" | "keep-disc"; readonly name: string; readonly file: File }
+  /** Which of the discs that the browser keeps is in the drive from now on; undefined for none of them. */
+  | { readonly kind: "insert-disc"; readonly name: string | undefined }
+  | DeleteCheckpointCommand
+  | ExportCommand;
 
 export type DiskPageMessage =
   | { readonly type: "do"; readonly id: number; readonly command: DiskCommand }
@@ -50,13 +75,30 @@ export type DiskWorkerMessage =
   | { readonly type: "done"; readonly id: number; readonly value: DiskResults[keyof DiskResults] }
   | { readonly type: "failed"; readonly id: number; readonly message: string };
 
+/** Work that is under way. */
+export interface DiskJob<Result> {
+  /** Rejects with one line that says why it cannot be done. */
+  readonly result: Promise<Result>;
+  cancel(): void;
+}
+
+/** An ISO image for the DVD drive: of the user's computer, or one that the browser keeps. */
+export type Disc =
+  | { readonly kind: "file"; readonly name: string; readonly file: File }
+  | { readonly kind: "kept"; readonly name: string };
+
 /** What a machine's worker does with its drives while the machine is on. */
 export type DriveCommand =
-  | { readonly kind: "attach" | "detach" | "checkpoint"; readonly name: string }
+  | { readonly kind: "attach" | "detach"; readonly name: string }
+  | { readonly kind: "checkpoint"; readonly name: string; readonly label: string }
   | { readonly kind: "resize"; readonly name: string; readonly size: number }
-  | { readonly kind: "insert"; readonly disc: File }
+  | { readonly kind: "insert"; readonly disc: Disc }
   /** With `force`, whatever the guest does with the disc. */
-  | { readonly kind: "eject"; readonly force: boolean };
+  | { readonly kind: "eject"; readonly force: boolean }
+  | DriveWork;
+
+/** What takes its time, and keeps no other command waiting. */
+export type DriveWork = DeleteCheckpointCommand | ExportCommand;
 
 export interface DriveStatus {
   readonly disks: readonly { readonly name: string; readonly lun: number; readonly size: number }[];

@@ -3,6 +3,8 @@ import type { LibraryDisk } from "../../emulator/storage/library/disk-library";
 import { readable } from "../../emulator/storage/size-text";
 import type { JobProgress } from "./protocol";
 
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
 /** An error's line as a sentence. */
 export function sentence(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
@@ -10,11 +12,18 @@ export function sentence(error: unknown): string {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
-export function factsText({ size, used, checkpoints, problem }: LibraryDisk): string {
-  if (size === undefined) return `damaged: ${problem ?? "it cannot be read"}`;
-  const parts = [readable(size), `${readable(used)} used`];
-  if (checkpoints > 0) parts.push(checkpoints === 1 ? "1 checkpoint" : `${checkpoints} checkpoints`);
-  return parts.join(", ");
+/** A moment in milliseconds since 1970, as the user's own places write it. */
+export function dateText(moment: number): string {
+  return DATE.format(moment);
+}
+
+export function factsText({ size, used, checkpoints, format, problem }: LibraryDisk): string {
+  if (size === undefined || !format) return `damaged: ${problem ?? "it cannot be read"}`;
+  const kind = format.kind === "differencing" ? `differencing on ${format.base}` : format.kind;
+  const parts = [readable(size), `${readable(used)} used`, kind, `${format.sectorSize}-byte sectors`];
+  if (checkpoints.length > 0)
+    parts.push(checkpoints.length === 1 ? "1 checkpoint" : `${checkpoints.length} checkpoints`);
+  return parts.join(" · ");
 }
 
 export function useText(use: StorageUse | undefined): string {

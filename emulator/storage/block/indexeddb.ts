@@ -21,10 +21,12 @@ export interface StoredDisk {
   readonly size: number;
 }
 
-/** What `rearrange` does, all of it or nothing: first it removes, then it renames. */
+/** What `rearrange` does, all of it or nothing: first it removes, then it renames, then it leaves notes. */
 export interface Rearrangement {
   readonly remove?: readonly string[];
   readonly rename?: readonly (readonly [from: string, to: string])[];
+  /** As `setNote` does. */
+  readonly notes?: readonly (readonly [name: string, note: unknown])[];
 }
 
 /** The files in an IndexedDB database, as block stores. One page at a time can have a file open for writing. */
@@ -116,10 +118,10 @@ export class IndexedDbFiles {
   }
 
   /**
-   * Removes and renames files in one durable transaction. Throws StorageBusyError when one of them is open anywhere,
+   * Removes and renames files in one durable transaction; a note stays with its name. Throws StorageBusyError when one of them is open anywhere,
    * ConfigurationError when one to be renamed is not there, or a name is taken.
    */
-  async rearrange({ remove = [], rename = [] }: Rearrangement): Promise<void> {
+  async rearrange({ remove = [], rename = [], notes = [] }: Rearrangement): Promise<void> {
     const held: (() => void)[] = [];
     try {
       for (const name of new Set([...remove, ...rename.flat()])) held.push(await this.lock(name, "exclusive"));
@@ -139,6 +141,7 @@ export class IndexedDbFiles {
           if (record) store.put(record, ["disk", name]);
           else for (const kind of ["disk", "note"]) store.delete([kind, name]);
         }
+        for (const [name, note] of notes) putNote(store, name, note);
       });
     } finally {
       for (const release of held) release();
@@ -153,10 +156,7 @@ export class IndexedDbFiles {
   /** Leaves a note with a file, whoever has that open: something that can be cloned, or undefined for none. */
   async setNote(name: string, note: unknown): Promise<void> {
     await this.beforeWriting();
-    await this.transact((store) => {
-      if (note === undefined) store.delete(["note", name]);
-      else store.put(note, ["note", name]);
-    });
+    await this.transact((store) => putNote(store, name, note));
   }
 
   private beforeWriting(): Promise<void> {
@@ -235,6 +235,11 @@ function makesSense(
   const sizes = Number.isSafeInteger(size) && (size as number) >= 0;
   const chunks = Number.isSafeInteger(chunkSize) && (chunkSize as number) >= 512;
   return sizes && chunks && (id === undefined || typeof id === "string");
+}
+
+function putNote(store: IDBObjectStore, name: string, note: unknown): void {
+  if (note === undefined) store.delete(["note", name]);
+  else store.put(note, ["note", name]);
 }
 
 function noSuchDisk(name: string): ConfigurationError {

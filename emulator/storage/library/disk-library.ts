@@ -1,24 +1,48 @@
 import { ConfigurationError } from "../../machine-types";
 import { type BlockStore } from "../block/block-store";
 import { IndexedDbFiles } from "../block/indexeddb";
-import { createDifferencing, createVhdx } from "../vhdx/create";
+import { createVhdx, type CreateOptions } from "../vhdx/create";
+import { type Metadata } from "../vhdx/metadata";
 import { openVhdx } from "../vhdx/open";
-import { besideIt, parentsAmong } from "../vhdx/parents-by-name";
+import { parentsAmong } from "../vhdx/parents-by-name";
 import { peekMetadata } from "../vhdx/read-metadata";
 import { type VhdxDisk } from "../vhdx/vhdx-disk";
+import { type Checkpoint, makeCheckpoint, readCheckpointNote } from "./checkpoints";
 import { MachineDisk } from "./machine-disk";
-import { checkpointName, checkpointsAmong, isTemporaryName, isUserName, newTemporaryName, verifyName } from "./names";
+import {
+  checkpointName,
+  checkpointNumbers,
+  checkpointsAmong,
+  isTemporaryName,
+  isUserName,
+  newTemporaryName,
+  verifyName,
+} from "./names";
 
 /** Disks are at the SCSI controller, by LUN; the last one is the DVD drive's. */
 const DISK_LUNS = 63;
+
+/** How a disk's file is made. */
+export interface DiskFormat {
+  readonly kind: "fixed" | "dynamic" | "differencing";
+  /** What it was made as, before it had checkpoints. */
+  readonly base: "fixed" | "dynamic";
+  /** Bytes in a logical sector. */
+  readonly sectorSize: 512 | 4096;
+  /** Bytes in a block of the file. */
+  readonly blockSize: number;
+}
 
 export interface LibraryDisk {
   readonly name: string;
   /** Bytes that its guest sees; undefined when the file cannot be read. */
   readonly size: number | undefined;
+  /** Undefined when the file cannot be read. */
+  readonly format: DiskFormat | undefined;
   /** Bytes that it takes in the browser, with its checkpoints. */
   readonly used: number;
-  readonly checkpoints: number;
+  /** The oldest first: each is what the next one was written upon. */
+  readonly checkpoints: readonly Checkpoint[];
   /** Where machines have it, or undefined. */
   readonly lun: number | undefined;
   /** A tab works with it now, this one or another. */
@@ -44,10 +68,9 @@ export class DiskLibrary {
     const [notes, owned] = [await this.files.notes(), await this.files.owned(names)];
     return Promise.all(
       names.map(async (name) => {
-        const checkpoints = checkpointsAmong(files, name);
-        const lun = lunOf(notes.get(name));
-        const disk = { name, checkpoints: checkpoints.length, lun, open: owned.has(name) };
-        return { ...disk, ...(await this.look(name, checkpoints)) };
+        const numbers = checkpointNumbers(files, name);
+        const disk = { name, lun: lunOf(notes.get(name)), open: owned.has(name) };
+        return { ...disk, ...(await this.look(name, numbers, notes)) };
       }),
     );
   }
@@ -61,9 +84,9 @@ export class DiskLibrary {
     }
   }
 
-  /** Makes a disk of `size` bytes, all zeros. */
-  async create(name: string, size: number): Promise<void> {
-    await this.newDisk(name, (store) => createVhdx(store, { size, type: "dynamic" }));
+  /** Makes a disk that is all zeros. */
+  async create(name: string, options: CreateOptions): Promise<void> {
+    await this.newDisk(name, (store) => createVhdx(store, options));
   }
 
   async remove(name: string): Promise<void> {
@@ -82,17 +105,8 @@ export class DiskLibrary {
   }
 
   /** Keeps what the disk holds now, to go back to. */
-  async checkpoint(name: string): Promise<void> {
-    await this.owning(name, () => this.makeCheckpoint(name));
-  }
-
-  /** Drops what was written since the last checkpoint; the checkpoint is used up. */
-  async goBack(name: string): Promise<void> {
-    await this.owning(name, async () => {
-      const last = (await this.checkpoints(name)).at(-1);
-      if (last === undefined) throw new ConfigurationError(`the disk '${name}' has no checkpoint to go back to`);
-      await this.files.rearrange({ remove: [name], rename: [[last, name]] });
-    });
+  async checkpoint(name: string, label?: string): Promise<void> {
+    await this.owning(name, () => makeCheckpoint(this, name, label));
   }
 
   /** Opens a disk for a machine; it belongs to this page until it is closed. */
@@ -186,48 +200,52 @@ export class DiskLibrary {
     return checkpointsAmong(await this.fileNames(), name);
   }
 
-  /** The disk must be closed, and owned. */
-  async makeCheckpoint(name: string): Promise<void> {
-    const checkpoint = checkpointName(name, (await this.checkpoints(name)).length + 1);
-    // A log that waits for its replay would be replayed again each time that the child is opened.
-    await (await this.openFile(name)).close();
-    await this.throughTemporary(
-      async (store) => {
-        const parent = await this.openFile(name, { readOnly: true });
-        try {
-          await createDifferencing(store, parent, { relativePath: besideIt(checkpoint) });
-        } finally {
-          await parent.close();
-        }
-      },
-      (child) =>
-        this.files.rearrange({
-          rename: [
-            [name, checkpoint],
-            [child, name],
-          ],
-        }),
-    );
-  }
-
-  private async fileNames(): Promise<string[]> {
+  async fileNames(): Promise<string[]> {
     return (await this.files.list()).map(({ name }) => name);
   }
 
   /** What is wrong with one disk must not hide the others. */
   private async look(
     name: string,
-    checkpoints: readonly string[],
-  ): Promise<Pick<LibraryDisk, "size" | "used" | "problem">> {
+    numbers: readonly number[],
+    notes: ReadonlyMap<string, unknown>,
+  ): Promise<Pick<LibraryDisk, "size" | "format" | "used" | "checkpoints" | "problem">> {
+    const checkpoints: Checkpoint[] = [];
     let used = 0;
     try {
-      for (const file of [name, ...checkpoints]) used += await this.files.usedBytes(file);
-      const store = await this.files.peek(name);
-      return { size: (await peekMetadata(store)).virtualDiskSize, used, problem: undefined };
+      for (const number of numbers) {
+        const file = checkpointName(name, number);
+        const checkpoint = { number, used: await this.files.usedBytes(file) };
+        checkpoints.push({ ...checkpoint, ...readCheckpointNote(notes.get(file), number) });
+        used += checkpoint.used;
+      }
+      used += await this.files.usedBytes(name);
+      const metadata = await this.peek(name);
+      const base = numbers[0] === undefined ? metadata : await this.peek(checkpointName(name, numbers[0]));
+      return {
+        size: metadata.virtualDiskSize,
+        format: formatOf(metadata, base),
+        used,
+        checkpoints,
+        problem: undefined,
+      };
     } catch (error) {
-      return { size: undefined, used, problem: error instanceof Error ? error.message : String(error) };
+      const problem = error instanceof Error ? error.message : String(error);
+      return { size: undefined, format: undefined, used, checkpoints, problem };
     }
   }
+
+  private async peek(file: string): Promise<Metadata> {
+    return peekMetadata(await this.files.peek(file));
+  }
+}
+
+function formatOf(
+  { hasParent, logicalSectorSize, blockSize }: Metadata,
+  { leaveBlockAllocated }: Metadata,
+): DiskFormat {
+  const base = leaveBlockAllocated ? "fixed" : "dynamic";
+  return { kind: hasParent ? "differencing" : base, base, sectorSize: logicalSectorSize, blockSize };
 }
 
 /** A note comes from the browser's storage, where an older or newer page may have left something else. */

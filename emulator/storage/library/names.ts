@@ -3,7 +3,11 @@ import { ConfigurationError } from "../../machine-types";
 const NAME_MAX = 60;
 /** No user's disk has a "/" in its name: what has one belongs to a disk, or to work that is under way. */
 const TEMPORARY = "temporary/";
+/** Whole, for a disk may be called "temporary" and have checkpoints. */
+const TEMPORARY_NAME = /^temporary\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CHECKPOINT = "/checkpoint-";
+/** Before it no disk has a name, so that no disk's checkpoint is taken for a disc. */
+const DISC = "/disc/";
 
 /** Throws ConfigurationError for what cannot name a disk. */
 export function verifyName(name: string): void {
@@ -35,7 +39,7 @@ export function newTemporaryName(): string {
 }
 
 export function isTemporaryName(file: string): boolean {
-  return file.startsWith(TEMPORARY);
+  return TEMPORARY_NAME.test(file);
 }
 
 /** Checkpoints count from 1; each is the parent of the next, and the last one the parent of the disk. */
@@ -43,9 +47,41 @@ export function checkpointName(disk: string, number: number): string {
   return `${disk}${CHECKPOINT}${number}`;
 }
 
-/** A disk's checkpoints among all files, in their order. */
-export function checkpointsAmong(files: readonly string[], disk: string): string[] {
+/** The numbers of a disk's checkpoints among all files, in their order. Some may be missing: they were deleted. */
+export function checkpointNumbers(files: readonly string[], disk: string): number[] {
   const prefix = `${disk}${CHECKPOINT}`;
   const numbers = files.flatMap((file) => (file.startsWith(prefix) ? [Number(file.slice(prefix.length))] : []));
-  return numbers.sort((a, b) => a - b).map((number) => checkpointName(disk, number));
+  return numbers.filter((number) => Number.isSafeInteger(number) && number > 0).sort((a, b) => a - b);
+}
+
+/** A disk's checkpoints among all files, in their order. */
+export function checkpointsAmong(files: readonly string[], disk: string): string[] {
+  return checkpointNumbers(files, disk).map((number) => checkpointName(disk, number));
+}
+
+/** What a user calls a checkpoint, as one line that is not too long; without one, its number. */
+export function checkpointLabel(text: unknown, number: number): string {
+  const label = typeof text === "string" ? text.replace(/\p{C}/gu, " ").trim().slice(0, NAME_MAX).trim() : "";
+  return label || `Checkpoint ${number}`;
+}
+
+/** The file of a disc that the browser keeps. */
+export function discFile(disc: string): string {
+  return `${DISC}${disc}`;
+}
+
+/** The disc's name, of its file's; undefined for other files. */
+export function discOf(file: string): string | undefined {
+  return file.startsWith(DISC) ? file.slice(DISC.length) : undefined;
+}
+
+/** A disc's name, from that of the file which it comes from. */
+export function discName(file: string): string {
+  return (
+    file
+      .replace(/[\p{C}/\\]/gu, " ")
+      .trim()
+      .slice(0, NAME_MAX)
+      .trim() || "disc.iso"
+  );
 }

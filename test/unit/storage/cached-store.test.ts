@@ -4,7 +4,8 @@ import { StorageFullError } from "../../../emulator/storage/block/block-store";
 import { CachedStore } from "../../../emulator/storage/block/cached-store";
 import { type ChunkChange, type ChunkDatabase } from "../../../emulator/storage/block/chunk-database";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
-import { copyStore, streamOf } from "../../../emulator/storage/block/transfer";
+import { copyStore } from "../../../emulator/storage/block/transfer";
+import { fileStream, wholeBytes } from "../../../emulator/storage/image-stream";
 import { checkVhdx } from "../../../emulator/storage/vhdx/check";
 import { createVhdx } from "../../../emulator/storage/vhdx/create";
 import { openVhdx } from "../../../emulator/storage/vhdx/open";
@@ -201,7 +202,7 @@ describe("CachedStore", () => {
     await copyStore(new BlobStore(new Blob([source])), new CachedStore(database));
     expect(database.chunks.has(300)).toBe(false);
     const pieces: Uint8Array[] = [];
-    for await (const piece of streamOf(new CachedStore(database))) pieces.push(piece);
+    for await (const piece of wholeBytes(fileStream(new CachedStore(database)))) pieces.push(piece);
     expect(Buffer.compare(Buffer.concat(pieces), source)).toBe(0);
   });
 

@@ -43,6 +43,8 @@ export class CachedStore implements BlockStore {
   private voidUntilCommitted = Infinity;
   /** Something was committed that only the next durable commit makes durable. */
   private loose = false;
+  /** A commit that nobody waits for is under way, or the last one failed and none succeeded since. */
+  private writingBehind = false;
   private lastCommit: Promise<unknown> = Promise.resolve();
   /** The chunk that a sequential reader asks for next, and how far it was read for. */
   private nextChunk = -1;
@@ -80,8 +82,26 @@ export class CachedStore implements BlockStore {
     }
   }
 
+  readNow(offset: number, target: Uint8Array): boolean {
+    checkRange(this, offset, target.length);
+    const [first, last] = this.chunksOf(offset, target.length);
+    const chunks = this.present(numbers(first, last));
+    if (!chunks) return false;
+    this.fetchAhead(first, last);
+    this.copyOut(chunks, offset, target);
+    return true;
+  }
+
   async write(offset: number, source: Uint8Array): Promise<void> {
     await this.put(offset, source.length, source);
+  }
+
+  writeNow(offset: number, source: Uint8Array): boolean {
+    checkWritable(this);
+    checkRange(this, offset, source.length);
+    if (this.isFull || !this.present(this.keptIn(offset, source.length))) return false;
+    if (source.length > 0) this.change(offset, source.length, source);
+    return true;
   }
 
   async zero(offset: number, length: number): Promise<void> {
@@ -125,11 +145,20 @@ export class CachedStore implements BlockStore {
   }
 
   private async readPiece(offset: number, target: Uint8Array): Promise<void> {
-    const { chunkSize } = this;
-    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + target.length - 1) / chunkSize)];
+    const [first, last] = this.chunksOf(offset, target.length);
     this.fetchAhead(first, last);
-    const indices = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    for (const chunk of this.present(indices) ?? (await this.load(indices))) {
+    const indices = numbers(first, last);
+    this.copyOut(this.present(indices) ?? (await this.load(indices)), offset, target);
+    this.evict();
+  }
+
+  private chunksOf(offset: number, length: number): [first: number, last: number] {
+    return [Math.floor(offset / this.chunkSize), Math.floor((offset + length - 1) / this.chunkSize)];
+  }
+
+  private copyOut(chunks: readonly Chunk[], offset: number, target: Uint8Array): void {
+    const { chunkSize } = this;
+    for (const chunk of chunks) {
       const begin = chunk.index * chunkSize;
       const from = Math.max(offset, begin);
       const to = Math.min(offset + target.length, begin + chunkSize);
@@ -137,7 +166,6 @@ export class CachedStore implements BlockStore {
       else target.fill(0, from - offset, to - offset);
       this.touch(chunk);
     }
-    this.evict();
   }
 
   /** Writes `source`, or zeros. */
@@ -145,28 +173,57 @@ export class CachedStore implements BlockStore {
     checkWritable(this);
     checkRange(this, offset, length);
     if (length === 0) return;
+    const kept = this.keptIn(offset, length);
+    if (!this.present(kept)) await this.load(kept);
+    this.change(offset, length, source);
+    if (this.isFull) await this.commitInTurn(false);
+  }
+
+  /** Changed chunks take all the room that they may have. */
+  private get isFull(): boolean {
+    return this.dirty.size > this.capacity >>> 1;
+  }
+
+  private isWhole(index: number, offset: number, length: number): boolean {
+    const begin = index * this.chunkSize;
+    return begin >= offset && Math.min(begin + this.chunkSize, this.bytes) <= offset + length;
+  }
+
+  /** The chunks of a range that keep some of their bytes when it is written: they must be there before. */
+  private keptIn(offset: number, length: number): number[] {
+    const [first, last] = this.chunksOf(offset, length);
+    return (first === last ? [first] : [first, last]).filter((index) => !this.isWhole(index, offset, length));
+  }
+
+  /** Nothing else runs meanwhile: a transaction has the whole write, or nothing of it. */
+  private change(offset: number, length: number, source: Uint8Array | undefined): void {
     const { chunkSize } = this;
-    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + length - 1) / chunkSize)];
-    const isWhole = (index: number): boolean =>
-      index * chunkSize >= offset && Math.min((index + 1) * chunkSize, this.bytes) <= offset + length;
-    // Only chunks that keep some of their bytes must be there before.
-    const partial = (first === last ? [first] : [first, last]).filter((index) => !isWhole(index));
-    if (!this.present(partial)) await this.load(partial);
-    // From here to the end of the loop nothing else runs: a transaction has the whole write, or nothing of it.
+    const [first, last] = this.chunksOf(offset, length);
     for (let index = first; index <= last; index++) {
       const chunk = this.chunks.get(index) ?? { index, data: undefined, shared: false };
       const begin = index * chunkSize;
       const from = Math.max(offset, begin);
       const to = Math.min(offset + length, begin + chunkSize);
       if (source) this.ownBytes(chunk).set(source.subarray(from - offset, to - offset), from - begin);
-      else if (isWhole(index)) chunk.data = undefined;
+      else if (this.isWhole(index, offset, length)) chunk.data = undefined;
       else if (chunk.data) this.ownBytes(chunk).fill(0, from - begin, to - begin);
       this.loading.delete(index);
       this.dirty.add(chunk);
       this.touch(chunk);
     }
     this.evict();
-    if (this.dirty.size > this.capacity >>> 1) await this.commitInTurn(false);
+    this.writeBehind();
+  }
+
+  /** Begins to bring changes to the database before they fill the cache, beside what goes on; a flush has less to do. */
+  private writeBehind(): void {
+    if (this.writingBehind || this.dirty.size <= this.capacity >>> 2) return;
+    this.writingBehind = true;
+    this.commitInTurn(false).then(
+      () => (this.writingBehind = false),
+      // Whoever must have it written meets the error; until then this would only fail again.
+      () => undefined,
+    );
   }
 
   /** Bytes of a chunk that may be changed. */
@@ -198,6 +255,7 @@ export class CachedStore implements BlockStore {
       await this.database.commit({ size, removedFrom: cut, removed, written }, durable);
       this.committedBytes = size;
       this.loose = !durable;
+      this.writingBehind = false;
     } catch (error) {
       // Nothing is lost: it all belongs to the next commit, which may find room.
       for (const chunk of chunks) if (this.chunks.get(chunk.index) === chunk) this.dirty.add(chunk);
@@ -286,4 +344,8 @@ export class CachedStore implements BlockStore {
       if (this.chunks.size <= this.capacity) return;
     }
   }
+}
+
+function numbers(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

@@ -12,6 +12,12 @@ import { heldLocks, holdLock } from "./ownership";
  */
 export const DEFAULT_CHUNK_SIZE = 32 * 1024;
 
+/** Of the computer's memory, the part that the caches of all open files together may take; and its bounds, bytes. */
+const CACHE_SHARE = 1 / 16;
+const CACHE_LEAST = 64 << 20;
+const CACHE_MOST = 512 << 20;
+const GIB = 1 << 30;
+
 /** What a page or a worker held that is gone becomes free a moment later: a reload must not find its own disks busy. */
 const OWNER_PATIENCE_MS = 1000;
 
@@ -31,6 +37,9 @@ export interface Rearrangement {
 export class IndexedDbFiles {
   private readonly use: UseStore;
   private freshLog: Promise<void> | undefined;
+  /** Files that are open share the caches' room. */
+  private openFiles = 0;
+  private readonly cacheBudget = cacheBudget();
 
   /** `database` is the name of the IndexedDB database. */
   constructor(
@@ -164,7 +173,15 @@ export class IndexedDbFiles {
   }
 
   private attach(name: string, record: FileRecord, readOnly: boolean, release: () => void): BlockStore {
-    return new CachedStore(new IndexedDbChunks(this.use, name, record, readOnly, release), this.cache);
+    this.openFiles++;
+    let open = true;
+    const onClose = (): void => {
+      if (open) this.openFiles--;
+      open = false;
+      release();
+    };
+    const capacity = (): number => this.cacheBudget / Math.max(1, this.openFiles);
+    return new CachedStore(new IndexedDbChunks(this.use, name, record, readOnly, onClose), { capacity, ...this.cache });
   }
 
   private async existing(name: string): Promise<FileRecord> {
@@ -235,6 +252,12 @@ function makesSense(
   const sizes = Number.isSafeInteger(size) && (size as number) >= 0;
   const chunks = Number.isSafeInteger(chunkSize) && (chunkSize as number) >= 512;
   return sizes && chunks && (id === undefined || typeof id === "string");
+}
+
+/** Bytes. Browsers say roughly how much memory the computer has, and some say nothing. */
+function cacheBudget(): number {
+  const { deviceMemory = 0 } = (globalThis.navigator ?? {}) as { deviceMemory?: number };
+  return Math.min(Math.max(deviceMemory * GIB * CACHE_SHARE, CACHE_LEAST), CACHE_MOST);
 }
 
 function noSuchDisk(name: string): ConfigurationError {

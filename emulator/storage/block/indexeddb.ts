@@ -7,8 +7,8 @@ import { chunkRange, type FileRecord, IndexedDbChunks, OBJECT_STORE, transact, t
 import { heldLocks, holdLock } from "./ownership";
 
 /**
- * Bytes in a chunk of a new store, measured in Chromium (`HYPERTAB_MEASURE=1 npx vitest run test/browser/storage`).
- * From 64 KiB on Chromium keeps each value in a file of its own; smaller chunks cost more requests than they save bytes.
+ * Bytes in a chunk of a new store, by measurement: docs/disk-speed.md. From 64 KiB on Chromium keeps each value in a file
+ * of its own, which costs small reads and flushes more than it gains for others.
  */
 export const DEFAULT_CHUNK_SIZE = 32 * 1024;
 

@@ -6,6 +6,7 @@
 // Its top bit is 0: no key makes of a canonical RIP the tag of one that is not.
 
 import {
+  CALL_KEY,
   CODE_MODE,
   JUMP_BASE,
   JUMP_CACHE,
@@ -33,16 +34,20 @@ const NO_TAG: u64 = 0x8000_0000_0000_0000;
 
 /** The first flush makes it 0 and gives every entry NO_TAG. */
 let generation: u32 = GENERATIONS - 1;
+/** Flushes since the start. */
+let flushes: u64 = 0;
 
 /** Puts the key together anew: the TLB set or the mode may have changed. */
 export function updateJumpKey(): void {
   const set = (load<u32>(TLB_SET) - TLB) / TLB_SET_SIZE;
-  const key = (generation << GENERATION_SHIFT) | (set << 1) | u32(load<u32>(CODE_MODE) == MODE_64);
-  store<u64>(JUMP_KEY, <u64>key << KEY_SHIFT);
+  const view = (set << 1) | u32(load<u32>(CODE_MODE) == MODE_64);
+  store<u64>(JUMP_KEY, <u64>((generation << GENERATION_SHIFT) | view) << KEY_SHIFT);
+  store<u64>(CALL_KEY, (flushes << GENERATION_SHIFT) | view);
 }
 
 /** Empties the cache: a mapping or a translation ended. */
 export function flushJumps(): void {
+  flushes++;
   generation++;
   if (generation == GENERATIONS) {
     generation = 0;

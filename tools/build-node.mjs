@@ -48,6 +48,7 @@ export async function buildNode(report = console.error) {
         input: {
           cli: join(root, "cli/main.ts"),
           start: join(root, "tools/start.ts"),
+          "indexeddb-chunks": join(root, "test/bench/indexeddb-chunks.ts"),
           "bench-v86": join(root, "test/bench/emulators/v86-node.ts"),
         },
         output: { entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },

@@ -88,21 +88,31 @@ export class FileStore implements BlockStore {
   }
 
   async read(offset: number, target: Uint8Array): Promise<void> {
+    this.readNow(offset, target);
+  }
+
+  async write(offset: number, source: Uint8Array): Promise<void> {
+    this.writeNow(offset, source);
+  }
+
+  readNow(offset: number, target: Uint8Array): boolean {
     checkRange(this, offset, target.length);
     for (let done = 0; done < target.length;) {
       const count = this.guard(() => readSync(this.descriptor, target, done, target.length - done, offset + done));
       if (count === 0) throw new StorageError(`'${this.path}' became shorter while it was open`);
       done += count;
     }
+    return true;
   }
 
-  async write(offset: number, source: Uint8Array): Promise<void> {
+  writeNow(offset: number, source: Uint8Array): boolean {
     checkWritable(this);
     checkRange(this, offset, source.length);
     if (this.failure) throw this.failure;
     for (let done = 0; done < source.length;) {
       done += this.guard(() => writeSync(this.descriptor, source, done, source.length - done, offset + done));
     }
+    return true;
   }
 
   async zero(offset: number, length: number): Promise<void> {

@@ -22,6 +22,13 @@ export interface Disk {
   read(lba: number, target: Uint8Array): Promise<void>;
   /** Writes whole sectors; they are durable after the next `flush`. */
   write(lba: number, source: Uint8Array): Promise<void>;
+  /**
+   * As `read`, if nothing has to be waited for: false if it has to, with `target` undefined. For those who can save the
+   * turn of a promise; an image may lack it. Throws as `read` rejects.
+   */
+  readNow?(lba: number, target: Uint8Array): boolean;
+  /** As `write`, likewise; after false or an exception, `write` of the same is to follow. */
+  writeNow?(lba: number, source: Uint8Array): boolean;
   /** Makes sectors read as zeros, giving space back where that can be done. */
   writeZeros(lba: number, sectors: number): Promise<void>;
   /** The sectors are no longer needed: each reads as before or as zeros. */

@@ -45,6 +45,14 @@ export class ExchangeableDisk<Image extends Disk = Disk> implements Disk {
     return this.use((image) => image.write(lba, source));
   }
 
+  readNow(lba: number, target: Uint8Array): boolean {
+    return this.useNow((image) => image.readNow?.(lba, target));
+  }
+
+  writeNow(lba: number, source: Uint8Array): boolean {
+    return this.useNow((image) => image.writeNow?.(lba, source));
+  }
+
   writeZeros(lba: number, sectors: number): Promise<void> {
     return this.use((image) => image.writeZeros(lba, sectors));
   }
@@ -55,6 +63,10 @@ export class ExchangeableDisk<Image extends Disk = Disk> implements Disk {
 
   flush(): Promise<void> {
     return this.use((image) => image.flush());
+  }
+
+  private useNow(action: (image: Image) => boolean | undefined): boolean {
+    return this.lock.openToShared && !this.failed && (action(this.image) ?? false);
   }
 
   /** Does something with the image beside the machine's requests. */

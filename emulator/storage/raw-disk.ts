@@ -37,6 +37,14 @@ export class RawDisk implements Disk {
     await this.store.write(requestOffset(this, lba, source.length), source);
   }
 
+  readNow(lba: number, target: Uint8Array): boolean {
+    return this.store.readNow?.(requestOffset(this, lba, target.length), target) ?? false;
+  }
+
+  writeNow(lba: number, source: Uint8Array): boolean {
+    return this.store.writeNow?.(requestOffset(this, lba, source.length), source) ?? false;
+  }
+
   async writeZeros(lba: number, sectors: number): Promise<void> {
     const length = sectors * this.sectorSize;
     await this.store.zero(requestOffset(this, lba, length), length);

@@ -26,6 +26,14 @@ export class HostWork {
     private readonly virtual: boolean,
   ) {}
 
+  /**
+   * Whether a result that is there when the work begins may be delivered at once: in real time. In virtual time the
+   * guest must not see whether the host had to wait.
+   */
+  get deliversAtOnce(): boolean {
+    return !this.virtual;
+  }
+
   /** True if virtual time must not go on (nor a timer fire) before the host is ready; look again after onSettled. */
   get stalled(): boolean {
     if (!this.virtual || this.pending.size === 0) return false;

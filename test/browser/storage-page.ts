@@ -69,47 +69,6 @@ async function hold(name: string): Promise<string> {
   }
 }
 
-/** MiB/s and requests/s of a store with chunks of this size. */
-async function measure(chunkSize: number, mib: number): Promise<Record<string, number>> {
-  const files = new IndexedDbFiles("measure", { capacity: 16 * MIB });
-  const name = `chunks of ${chunkSize}`;
-  const store = await files.create(name, chunkSize);
-  await store.resize(mib * MIB);
-  const data = crypto.getRandomValues(new Uint8Array(65536));
-  const timed = async (act: () => Promise<void>): Promise<number> => {
-    const begin = performance.now();
-    await act();
-    return (performance.now() - begin) / 1000;
-  };
-  const write = await timed(async () => {
-    for (let at = 0; at < mib * MIB; at += data.length) {
-      await store.write(at, data);
-      if (at % (4 * MIB) === 0) await store.commit();
-    }
-    await store.commit();
-  });
-  await store.close();
-  const reopened = await files.open(name);
-  const buffer = new Uint8Array(131072);
-  const read = await timed(async () => {
-    for (let at = 0; at < mib * MIB; at += buffer.length) await reopened.read(at, buffer);
-  });
-  const small = new Uint8Array(4096);
-  const scattered = await timed(async () => {
-    for (let count = 0; count < 400; count++)
-      await reopened.read((((count * 7919) % (mib * 256)) * 4096) % (mib * MIB), small);
-  });
-  const flushes = await timed(async () => {
-    for (let count = 0; count < 60; count++) {
-      await reopened.write(((count * 104729) % (mib * 256)) * 4096, small);
-      await reopened.commit();
-    }
-  });
-  await reopened.close();
-  await files.remove(name);
-  return { write: mib / write, read: mib / read, scatteredReads: 400 / scattered, flushes: 60 / flushes };
-}
-
-const api = { create, writeRecords, writeSome, verifyRecords, hold, measure, list: () => new IndexedDbFiles().list() };
+const api = { create, writeRecords, writeSome, verifyRecords, hold, list: () => new IndexedDbFiles().list() };
 export type StoragePage = typeof api;
 Object.assign(globalThis, { storagePage: api });

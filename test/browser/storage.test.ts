@@ -117,18 +117,4 @@ describe.skipIf(!chromiumIsThere)("disks in IndexedDB", () => {
   });
 
   /** A measurement, not a test: it is there only for who asks. */
-  const measurement = process.env["HYPERTAB_MEASURE"] ? test : undefined;
-  measurement?.("chunk sizes", { timeout: 600_000 }, async () => {
-    const browser = await KillableBrowser.start(profile);
-    try {
-      const page = await browser.open(server.address);
-      for (const kib of [4, 16, 32, 48, 64, 128, 1024]) {
-        const result = await page.evaluate((size) => storagePage.measure(size, 64), kib * 1024);
-        const numbers = Object.entries(result).map(([name, value]) => `${name} ${value.toFixed(0)}`);
-        process.stdout.write(`${kib} KiB: ${numbers.join(", ")}\n`);
-      }
-    } finally {
-      await browser.kill();
-    }
-  });
 });

@@ -14,6 +14,8 @@ export function scsiCommand(bytes: Uint8Array, room: number, out: Uint8Array = n
     cdb,
     dataInLength: room,
     dataOutLength: out.length,
+    atOnce: false,
+    room: (length) => new Uint8Array(length),
     dataOut: (offset, length) => {
       if (offset + length > out.length) throw new CheckCondition(INVALID_FIELD_IN_CDB);
       return out.slice(offset, offset + length);

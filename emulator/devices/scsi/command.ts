@@ -12,7 +12,14 @@ export interface ScsiCommand {
   readonly dataInLength: number;
   /** Bytes that the initiator has for the device; 0 unless it wants to write. */
   readonly dataOutLength: number;
-  /** A copy of `length` bytes of what the initiator sends, from `offset` on. Throws CheckCondition if it has less. */
+  /** Whether host I/O that need not be waited for may be answered at once, and not only by a promise. */
+  readonly atOnce: boolean;
+  /** Memory for data, the command's until its reply has been taken; what is in it is left from others. */
+  room(length: number): Uint8Array<ArrayBuffer>;
+  /**
+   * A copy of `length` bytes of what the initiator sends, from `offset` on; the command's, as room() is. Throws
+   * CheckCondition if it has less.
+   */
   dataOut(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
 
@@ -33,8 +40,8 @@ export interface LogicalUnit {
   /** For users: what it is. */
   readonly kind: "disk" | "dvd";
   /**
-   * Executes a command. A reply that is there at once means that no host I/O was needed. Never throws, and the promise
-   * never rejects.
+   * Executes a command. A reply that is there at once means that no host I/O was needed, or that the command takes it
+   * so. Never throws, and the promise never rejects.
    */
   execute(command: ScsiCommand): ScsiReply | Promise<ScsiReply>;
   /** The transport was reset, or the initiator is gone: what it had locked is free again. */

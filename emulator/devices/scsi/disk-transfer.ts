@@ -42,7 +42,8 @@ export class DiskTransfer {
   read(command: ScsiCommand): ScsiReply | Promise<ScsiReply> {
     const range = this.checked(command, command.dataInLength);
     if (range.count === 0) return good();
-    const data = new Uint8Array(range.count * this.disk.sectorSize);
+    const data = command.room(range.count * this.disk.sectorSize);
+    if (this.atOnce(command, range, false, () => this.disk.readNow?.(range.lba, data))) return dataReply(command, data);
     return this.run(range, false, UNRECOVERED_READ_ERROR, async () => {
       await this.disk.read(range.lba, data);
       return dataReply(command, data);
@@ -56,6 +57,8 @@ export class DiskTransfer {
     if (range.count === 0) return good();
     const data = command.dataOut(0, range.count * this.disk.sectorSize);
     const durable = forceUnitAccess(command.cdb);
+    const now = (): boolean | undefined => this.disk.writeNow?.(range.lba, data);
+    if (!durable && this.atOnce(command, range, true, now)) return good(data.length);
     return this.run(range, true, WRITE_ERROR, async () => {
       await this.disk.write(range.lba, data);
       if (durable) await this.disk.flush();
@@ -147,6 +150,16 @@ export class DiskTransfer {
 
   private checkWritable(): void {
     if (this.disk.readOnly) throw new CheckCondition(WRITE_PROTECTED);
+  }
+
+  /** Does what need not be waited for. False if `run` is the way, which meets and tells what went wrong here, too. */
+  private atOnce(command: ScsiCommand, range: BlockRange, writes: boolean, action: () => boolean | undefined): boolean {
+    if (!command.atOnce || !this.order.isFree(range, writes)) return false;
+    try {
+      return action() === true;
+    } catch {
+      return false;
+    }
   }
 
   private run(

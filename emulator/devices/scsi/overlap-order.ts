@@ -16,6 +16,14 @@ function conflict(a: Omit<Entry, "ended">, b: Entry): boolean {
 export class OverlapOrder {
   private readonly entries = new Set<Entry>();
 
+  /** Whether a request would wait for none. */
+  isFree(range: BlockRange, writes: boolean): boolean {
+    if (this.entries.size === 0) return true;
+    const request = { ...range, writes };
+    for (const entry of this.entries) if (conflict(request, entry)) return false;
+    return true;
+  }
+
   /** Runs `action` when every earlier request that it conflicts with has ended. */
   run<T>(range: BlockRange, writes: boolean, action: () => Promise<T>): Promise<T> {
     const request = { ...range, writes };

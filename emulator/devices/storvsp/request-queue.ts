@@ -2,10 +2,12 @@ import type { HostWork } from "../../time/host-work";
 import type { ScsiAddress, ScsiBus } from "../scsi/bus";
 import type { ScsiCommand, ScsiReply } from "../scsi/command";
 import { requestLatency } from "../scsi/latency";
+import { STATUS_GOOD } from "../scsi/opcodes";
 import { CheckCondition, INVALID_FIELD_IN_CDB } from "../scsi/sense";
 import type { GuestBuffer } from "../../vmbus/guest-buffer";
 import type { Srb, SrbResult } from "./protocol";
 import { BUSY_RESULT, NO_LOGICAL_UNIT_RESULT, OVERRUN_RESULT, srbResult } from "./srb-result";
+import { TransferBuffers } from "./transfer-buffers";
 
 /** Requests, and bytes of their buffers, that are executed at once; more of them wait. */
 const RUNNING_LIMIT = 64;
@@ -24,10 +26,13 @@ class SrbCommand implements ScsiCommand {
   readonly cdb: Uint8Array;
   readonly dataInLength: number;
   readonly dataOutLength: number;
+  private readonly taken: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(
     srb: Srb,
     private readonly buffer: GuestBuffer | undefined,
+    private readonly buffers: TransferBuffers,
+    readonly atOnce: boolean,
   ) {
     this.cdb = srb.cdb;
     this.dataInLength = srb.direction === "in" ? srb.dataTransferLength : 0;
@@ -35,11 +40,21 @@ class SrbCommand implements ScsiCommand {
   }
 
   dataOut(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(length);
-    if (offset + length > this.dataOutLength || !this.buffer?.read(offset, bytes)) {
-      throw new CheckCondition(INVALID_FIELD_IN_CDB);
-    }
+    if (offset + length > this.dataOutLength) throw new CheckCondition(INVALID_FIELD_IN_CDB);
+    const bytes = this.room(length);
+    if (!this.buffer?.read(offset, bytes)) throw new CheckCondition(INVALID_FIELD_IN_CDB);
     return bytes;
+  }
+
+  room(length: number): Uint8Array<ArrayBuffer> {
+    const bytes = this.buffers.take(length);
+    this.taken.push(bytes);
+    return bytes;
+  }
+
+  /** The reply was taken. After a failure something on the host may still be at work in the buffers: they are left. */
+  end(reply: ScsiReply | undefined): void {
+    if (reply?.status === STATUS_GOOD) for (const bytes of this.taken) this.buffers.give(bytes);
   }
 }
 
@@ -49,6 +64,7 @@ export class RequestQueue {
   private running = 0;
   private runningBytes = 0;
   private closed = false;
+  private readonly buffers = new TransferBuffers();
 
   constructor(
     private readonly bus: ScsiBus,
@@ -89,9 +105,10 @@ export class RequestQueue {
   }
 
   private execute(request: Waiting, bytes: number): void {
-    const reply = this.bus.execute(this.addressOf(request.srb), new SrbCommand(request.srb, request.buffer));
+    const command = new SrbCommand(request.srb, request.buffer, this.buffers, this.work.deliversAtOnce);
+    const reply = this.bus.execute(this.addressOf(request.srb), command);
     if (!(reply instanceof Promise)) {
-      this.finish(request, reply);
+      this.finish(request, command, reply);
       return;
     }
     this.running++;
@@ -100,15 +117,17 @@ export class RequestQueue {
       this.running--;
       this.runningBytes -= bytes;
       if (this.closed) return;
-      this.finish(request, result);
+      this.finish(request, command, result);
       this.start();
     });
   }
 
   /** Guest memory is written here, at an instant that the guest's time settles, and not when the host was ready. */
-  private finish({ buffer, complete }: Waiting, reply: ScsiReply | undefined): void {
+  private finish({ buffer, complete }: Waiting, command: SrbCommand, reply: ScsiReply | undefined): void {
+    const { dataIn } = reply ?? {};
+    const overrun = dataIn !== undefined && dataIn.length > 0 && !buffer?.write(0, dataIn);
+    command.end(reply);
     if (!reply) complete(NO_LOGICAL_UNIT_RESULT);
-    else if (reply.dataIn && reply.dataIn.length > 0 && !buffer?.write(0, reply.dataIn)) complete(OVERRUN_RESULT);
-    else complete(srbResult(reply));
+    else complete(overrun ? OVERRUN_RESULT : srbResult(reply));
   }
 }

@@ -22,6 +22,10 @@ export interface BlockStore {
   read(offset: number, target: Uint8Array): Promise<void>;
   /** Writes inside `size`; the bytes are taken before the promise resolves, and must not change until then. */
   write(offset: number, source: Uint8Array): Promise<void>;
+  /** As `read`, if nothing has to be waited for: false if it has to, with `target` undefined. Throws as `read` rejects. */
+  readNow?(offset: number, target: Uint8Array): boolean;
+  /** As `write`, likewise; false means that nothing was written. */
+  writeNow?(offset: number, source: Uint8Array): boolean;
   /** Makes a range read as zeros. */
   zero(offset: number, length: number): Promise<void>;
   /** Changes the size; what is added reads as zeros. */

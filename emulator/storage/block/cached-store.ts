@@ -1,27 +1,28 @@
 import { checkRange, checkWritable, type BlockStore } from "./block-store";
+import { Chunk } from "./chunk";
 import { type ChunkDatabase } from "./chunk-database";
-
-interface Chunk {
-  readonly index: number;
-  /** Undefined for zeros. */
-  data: Uint8Array<ArrayBuffer> | undefined;
-  /** The bytes are on their way to the database: who changes them takes a copy. */
-  shared: boolean;
-}
+import { numbers, ReadAhead } from "./read-ahead";
 
 export interface CacheOptions {
-  /** Bytes that the cache may hold; changed chunks take at most half of it. Default 64 MiB. */
-  readonly capacity?: number;
-  /** Bytes that are read before they are asked for, once reads follow one another. Default 1 MiB. */
+  /**
+   * Bytes that the cache may hold, or what says so from time to time; changed chunks take at most half of it. Default
+   * 64 MiB.
+   */
+  readonly capacity?: number | (() => number);
+  /** Bytes that are read before they are asked for, once reads follow one another. Default 4 MiB. */
   readonly readAhead?: number;
 }
 
 const DEFAULT_CAPACITY = 64 << 20;
-const DEFAULT_READ_AHEAD = 1 << 20;
+/** Several of a guest's requests, so that the database is at work while the guest deals with those before. */
+const DEFAULT_READ_AHEAD = 4 << 20;
+/** Changed bytes, however large the cache is: a flush must not take long. */
+const CHANGED_LIMIT = 64 << 20;
+const LEAST_CHUNKS = 8;
 
 /**
  * A store over a chunk database with a write-back cache of bounded size. Writes stay in memory until `commit` brings
- * all of them to the database in one transaction, or until they fill half of the cache.
+ * all of them to the database in one transaction; when there is much of them, it begins to bring them there before.
  */
 export class CachedStore implements BlockStore {
   readonly atomic = true;
@@ -33,8 +34,8 @@ export class CachedStore implements BlockStore {
   private readonly committing = new Set<Chunk>();
   private readonly loading = new Map<number, Promise<void>>();
   private readonly chunkSize: number;
-  private readonly capacity: number;
-  private readonly readAhead: number;
+  private readonly capacityBytes: () => number;
+  private readonly readAheadBytes: number;
   private bytes: number;
   private committedBytes: number;
   /** From this chunk on, what the database holds is void. */
@@ -43,18 +44,18 @@ export class CachedStore implements BlockStore {
   private voidUntilCommitted = Infinity;
   /** Something was committed that only the next durable commit makes durable. */
   private loose = false;
+  /** A commit that nobody waits for is under way, or the last one failed and none succeeded since. */
+  private writingBehind = false;
   private lastCommit: Promise<unknown> = Promise.resolve();
-  /** The chunk that a sequential reader asks for next, and how far it was read for. */
-  private nextChunk = -1;
-  private aheadUntil = 0;
+  private readonly ahead = new ReadAhead();
 
   constructor(
     private readonly database: ChunkDatabase,
     { capacity = DEFAULT_CAPACITY, readAhead = DEFAULT_READ_AHEAD }: CacheOptions = {},
   ) {
     this.chunkSize = database.chunkSize;
-    this.capacity = Math.max(8, Math.floor(capacity / this.chunkSize));
-    this.readAhead = Math.min(Math.floor(readAhead / this.chunkSize), this.capacity >>> 2);
+    this.capacityBytes = typeof capacity === "number" ? () => capacity : capacity;
+    this.readAheadBytes = readAhead;
     this.bytes = this.committedBytes = database.size;
   }
 
@@ -64,6 +65,20 @@ export class CachedStore implements BlockStore {
 
   get readOnly(): boolean {
     return this.database.readOnly;
+  }
+
+  /** In chunks. */
+  private get capacity(): number {
+    return Math.max(LEAST_CHUNKS, Math.floor(this.capacityBytes() / this.chunkSize));
+  }
+
+  /** Chunks that may be changed and not yet on their way to the database. */
+  private get changedLimit(): number {
+    return Math.min(this.capacity >>> 1, Math.max(LEAST_CHUNKS, CHANGED_LIMIT / this.chunkSize));
+  }
+
+  private get readAhead(): number {
+    return Math.min(Math.floor(this.readAheadBytes / this.chunkSize), this.capacity >>> 2);
   }
 
   /** Bytes in memory now. */
@@ -80,8 +95,26 @@ export class CachedStore implements BlockStore {
     }
   }
 
+  readNow(offset: number, target: Uint8Array): boolean {
+    checkRange(this, offset, target.length);
+    const [first, last] = this.chunksOf(offset, target.length);
+    const chunks = this.present(numbers(first, last));
+    if (!chunks) return false;
+    this.fetchAhead(first, last);
+    this.copyOut(chunks, offset, target);
+    return true;
+  }
+
   async write(offset: number, source: Uint8Array): Promise<void> {
     await this.put(offset, source.length, source);
+  }
+
+  writeNow(offset: number, source: Uint8Array): boolean {
+    checkWritable(this);
+    checkRange(this, offset, source.length);
+    if (this.isFull || !this.present(this.keptIn(offset, source.length))) return false;
+    if (source.length > 0) this.change(offset, source.length, source);
+    return true;
   }
 
   async zero(offset: number, length: number): Promise<void> {
@@ -125,11 +158,20 @@ export class CachedStore implements BlockStore {
   }
 
   private async readPiece(offset: number, target: Uint8Array): Promise<void> {
-    const { chunkSize } = this;
-    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + target.length - 1) / chunkSize)];
+    const [first, last] = this.chunksOf(offset, target.length);
     this.fetchAhead(first, last);
-    const indices = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-    for (const chunk of this.present(indices) ?? (await this.load(indices))) {
+    const indices = numbers(first, last);
+    this.copyOut(this.present(indices) ?? (await this.load(indices)), offset, target);
+    this.evict();
+  }
+
+  private chunksOf(offset: number, length: number): [first: number, last: number] {
+    return [Math.floor(offset / this.chunkSize), Math.floor((offset + length - 1) / this.chunkSize)];
+  }
+
+  private copyOut(chunks: readonly Chunk[], offset: number, target: Uint8Array): void {
+    const { chunkSize } = this;
+    for (const chunk of chunks) {
       const begin = chunk.index * chunkSize;
       const from = Math.max(offset, begin);
       const to = Math.min(offset + target.length, begin + chunkSize);
@@ -137,7 +179,6 @@ export class CachedStore implements BlockStore {
       else target.fill(0, from - offset, to - offset);
       this.touch(chunk);
     }
-    this.evict();
   }
 
   /** Writes `source`, or zeros. */
@@ -145,36 +186,58 @@ export class CachedStore implements BlockStore {
     checkWritable(this);
     checkRange(this, offset, length);
     if (length === 0) return;
+    const kept = this.keptIn(offset, length);
+    if (!this.present(kept)) await this.load(kept);
+    this.change(offset, length, source);
+    if (this.isFull) await this.commitInTurn(false);
+  }
+
+  /** Changed chunks take all the room that they may have. */
+  private get isFull(): boolean {
+    return this.dirty.size > this.changedLimit;
+  }
+
+  private isWhole(index: number, offset: number, length: number): boolean {
+    const begin = index * this.chunkSize;
+    return begin >= offset && Math.min(begin + this.chunkSize, this.bytes) <= offset + length;
+  }
+
+  /** The chunks of a range that keep some of their bytes when it is written: they must be there before. */
+  private keptIn(offset: number, length: number): number[] {
+    const [first, last] = this.chunksOf(offset, length);
+    return (first === last ? [first] : [first, last]).filter((index) => !this.isWhole(index, offset, length));
+  }
+
+  /** Nothing else runs meanwhile: a transaction has the whole write, or nothing of it. */
+  private change(offset: number, length: number, source: Uint8Array | undefined): void {
     const { chunkSize } = this;
-    const [first, last] = [Math.floor(offset / chunkSize), Math.floor((offset + length - 1) / chunkSize)];
-    const isWhole = (index: number): boolean =>
-      index * chunkSize >= offset && Math.min((index + 1) * chunkSize, this.bytes) <= offset + length;
-    // Only chunks that keep some of their bytes must be there before.
-    const partial = (first === last ? [first] : [first, last]).filter((index) => !isWhole(index));
-    if (!this.present(partial)) await this.load(partial);
-    // From here to the end of the loop nothing else runs: a transaction has the whole write, or nothing of it.
+    const [first, last] = this.chunksOf(offset, length);
     for (let index = first; index <= last; index++) {
-      const chunk = this.chunks.get(index) ?? { index, data: undefined, shared: false };
+      const chunk = this.chunks.get(index) ?? new Chunk(index, undefined);
       const begin = index * chunkSize;
       const from = Math.max(offset, begin);
       const to = Math.min(offset + length, begin + chunkSize);
-      if (source) this.ownBytes(chunk).set(source.subarray(from - offset, to - offset), from - begin);
-      else if (isWhole(index)) chunk.data = undefined;
-      else if (chunk.data) this.ownBytes(chunk).fill(0, from - begin, to - begin);
+      const part = source?.subarray(from - offset, to - offset);
+      // What a chunk has behind the store's end is zeros.
+      if (to - from === chunkSize || (!part && this.isWhole(index, offset, length))) chunk.replace(part);
+      else chunk.change(from - begin, to - begin, part, chunkSize);
       this.loading.delete(index);
       this.dirty.add(chunk);
       this.touch(chunk);
     }
     this.evict();
-    if (this.dirty.size > this.capacity >>> 1) await this.commitInTurn(false);
+    this.writeBehind();
   }
 
-  /** Bytes of a chunk that may be changed. */
-  private ownBytes(chunk: Chunk): Uint8Array<ArrayBuffer> {
-    if (!chunk.data) chunk.data = new Uint8Array(this.chunkSize);
-    else if (chunk.shared) chunk.data = chunk.data.slice();
-    chunk.shared = false;
-    return chunk.data;
+  /** Begins to bring changes to the database before they fill the cache, beside what goes on; a flush has less to do. */
+  private writeBehind(): void {
+    if (this.writingBehind || this.dirty.size <= this.changedLimit >>> 1) return;
+    this.writingBehind = true;
+    this.commitInTurn(false).then(
+      () => (this.writingBehind = false),
+      // Whoever must have it written meets the error; until then this would only fail again.
+      () => undefined,
+    );
   }
 
   private async commitNow(durable: boolean): Promise<void> {
@@ -198,6 +261,7 @@ export class CachedStore implements BlockStore {
       await this.database.commit({ size, removedFrom: cut, removed, written }, durable);
       this.committedBytes = size;
       this.loose = !durable;
+      this.writingBehind = false;
     } catch (error) {
       // Nothing is lost: it all belongs to the next commit, which may find room.
       for (const chunk of chunks) if (this.chunks.get(chunk.index) === chunk) this.dirty.add(chunk);
@@ -236,7 +300,7 @@ export class CachedStore implements BlockStore {
   private fetch(indices: readonly number[]): void {
     const missing = indices.filter((index) => !this.chunks.has(index) && !this.loading.has(index));
     const known = missing.filter((index) => index >= Math.min(this.removedFrom, this.voidUntilCommitted));
-    for (const index of known) this.chunks.set(index, { index, data: undefined, shared: false });
+    for (const index of known) this.chunks.set(index, new Chunk(index, undefined));
     const wanted = missing.filter((index) => !this.chunks.has(index));
     if (wanted.length === 0) return;
     const batch: Promise<void> = this.database.read(wanted).then(
@@ -245,7 +309,7 @@ export class CachedStore implements BlockStore {
           // A write, or a cut, may have come before.
           if (this.loading.get(index) !== batch) return;
           this.loading.delete(index);
-          this.chunks.set(index, { index, data: values[at], shared: false });
+          this.chunks.set(index, new Chunk(index, values[at]));
         }),
       (error: unknown) => {
         for (const index of wanted) if (this.loading.get(index) === batch) this.loading.delete(index);
@@ -256,18 +320,7 @@ export class CachedStore implements BlockStore {
   }
 
   private fetchAhead(first: number, last: number): void {
-    const sequential = first === this.nextChunk || first === this.nextChunk - 1;
-    this.nextChunk = last + 1;
-    if (!sequential || this.readAhead === 0) {
-      this.aheadUntil = last + 1;
-      return;
-    }
-    // Half of it is left: time for the next half.
-    if (last + (this.readAhead >>> 1) < this.aheadUntil) return;
-    const until = Math.min(last + 1 + this.readAhead, Math.ceil(this.bytes / this.chunkSize));
-    const indices: number[] = [];
-    for (let index = Math.max(this.aheadUntil, last + 1); index < until; index++) indices.push(index);
-    this.aheadUntil = Math.max(this.aheadUntil, until);
+    const indices = this.ahead.after(first, last, this.readAhead, Math.ceil(this.bytes / this.chunkSize));
     this.fetch(indices);
     // Whoever needs them meets the error.
     for (const index of indices) this.loading.get(index)?.catch(() => undefined);
@@ -279,11 +332,12 @@ export class CachedStore implements BlockStore {
   }
 
   private evict(): void {
-    if (this.chunks.size <= this.capacity) return;
+    const { capacity } = this;
+    if (this.chunks.size <= capacity) return;
     for (const chunk of this.chunks.values()) {
       if (this.dirty.has(chunk) || this.committing.has(chunk)) continue;
       this.chunks.delete(chunk.index);
-      if (this.chunks.size <= this.capacity) return;
+      if (this.chunks.size <= capacity) return;
     }
   }
 }

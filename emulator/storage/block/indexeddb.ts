@@ -7,10 +7,16 @@ import { chunkRange, type FileRecord, IndexedDbChunks, OBJECT_STORE, transact, t
 import { heldLocks, holdLock } from "./ownership";
 
 /**
- * Bytes in a chunk of a new store, measured in Chromium (`HYPERTAB_MEASURE=1 npx vitest run test/browser/storage`).
- * From 64 KiB on Chromium keeps each value in a file of its own; smaller chunks cost more requests than they save bytes.
+ * Bytes in a chunk of a new store, by measurement: docs/disk-speed.md. From 64 KiB on Chromium keeps each value in a file
+ * of its own, which costs small reads and flushes more than it gains for others.
  */
 export const DEFAULT_CHUNK_SIZE = 32 * 1024;
+
+/** Of the computer's memory, the part that the caches of all open files together may take; and its bounds, bytes. */
+const CACHE_SHARE = 1 / 16;
+const CACHE_LEAST = 64 << 20;
+const CACHE_MOST = 512 << 20;
+const GIB = 1 << 30;
 
 /** What a page or a worker held that is gone becomes free a moment later: a reload must not find its own disks busy. */
 const OWNER_PATIENCE_MS = 1000;
@@ -33,6 +39,9 @@ export interface Rearrangement {
 export class IndexedDbFiles {
   private readonly use: UseStore;
   private freshLog: Promise<void> | undefined;
+  /** Files that are open share the caches' room. */
+  private openFiles = 0;
+  private readonly cacheBudget = cacheBudget();
 
   /** `database` is the name of the IndexedDB database. */
   constructor(
@@ -164,7 +173,15 @@ export class IndexedDbFiles {
   }
 
   private attach(name: string, record: FileRecord, readOnly: boolean, release: () => void): BlockStore {
-    return new CachedStore(new IndexedDbChunks(this.use, name, record, readOnly, release), this.cache);
+    this.openFiles++;
+    let open = true;
+    const onClose = (): void => {
+      if (open) this.openFiles--;
+      open = false;
+      release();
+    };
+    const capacity = (): number => this.cacheBudget / Math.max(1, this.openFiles);
+    return new CachedStore(new IndexedDbChunks(this.use, name, record, readOnly, onClose), { capacity, ...this.cache });
   }
 
   private async existing(name: string): Promise<FileRecord> {
@@ -240,6 +257,12 @@ function makesSense(
 function putNote(store: IDBObjectStore, name: string, note: unknown): void {
   if (note === undefined) store.delete(["note", name]);
   else store.put(note, ["note", name]);
+}
+
+/** Bytes. Browsers say roughly how much memory the computer has, and some say nothing. */
+function cacheBudget(): number {
+  const { deviceMemory = 0 } = (globalThis.navigator ?? {}) as { deviceMemory?: number };
+  return Math.min(Math.max(deviceMemory * GIB * CACHE_SHARE, CACHE_LEAST), CACHE_MOST);
 }
 
 function noSuchDisk(name: string): ConfigurationError {

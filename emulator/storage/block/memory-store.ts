@@ -26,15 +26,24 @@ export class MemoryStore implements BlockStore {
   }
 
   async read(offset: number, target: Uint8Array): Promise<void> {
+    this.readNow(offset, target);
+  }
+
+  async write(offset: number, source: Uint8Array): Promise<void> {
+    this.writeNow(offset, source);
+  }
+
+  readNow(offset: number, target: Uint8Array): boolean {
     checkRange(this, offset, target.length);
     forEachPage(offset, target.length, (page, from, at, length) => {
       const content = this.pages.get(page);
       if (content) target.set(content.subarray(from, from + length), at);
       else target.fill(0, at, at + length);
     });
+    return true;
   }
 
-  async write(offset: number, source: Uint8Array): Promise<void> {
+  writeNow(offset: number, source: Uint8Array): boolean {
     checkWritable(this);
     checkRange(this, offset, source.length);
     forEachPage(offset, source.length, (page, from, at, length) => {
@@ -42,6 +51,7 @@ export class MemoryStore implements BlockStore {
       if (!content) this.pages.set(page, (content = new Uint8Array(PAGE_SIZE)));
       content.set(source.subarray(at, at + length), from);
     });
+    return true;
   }
 
   async zero(offset: number, length: number): Promise<void> {

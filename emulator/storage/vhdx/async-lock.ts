@@ -15,8 +15,13 @@ export class SharedLock {
   private exclusive = false;
   private readonly waiting: { readonly exclusive: boolean; readonly start: () => void }[] = [];
 
+  /** Whether runShared would begin at once: what does not wait inside needs no more than this. */
+  get openToShared(): boolean {
+    return !this.exclusive && this.waiting.length === 0;
+  }
+
   async runShared<T>(action: () => Promise<T>): Promise<T> {
-    if (this.exclusive || this.waiting.length > 0) await this.wait(false);
+    if (!this.openToShared) await this.wait(false);
     else this.holders++;
     try {
       return await action();

@@ -20,6 +20,27 @@ export class BlockReader {
     }
   }
 
+  /** As read, if nothing has to be waited for; false if it has to, or if that would take more of a look. */
+  readNow(offset: number, target: Uint8Array): boolean {
+    const { bat, geometry, metadata, store } = this.image;
+    const { blockSize } = metadata;
+    for (let done = 0; done < target.length;) {
+      const within = (offset + done) % blockSize;
+      const length = Math.min(blockSize - within, target.length - done);
+      const part = target.subarray(done, done + length);
+      const entry = geometry.payloadEntry(Math.floor((offset + done) / blockSize));
+      const state = bat.state(entry);
+      if (state === PAYLOAD_BLOCK_FULLY_PRESENT) {
+        if (!store.readNow?.(bat.offsetMib(entry) * MIB + within, part)) return false;
+      } else if (state === PAYLOAD_BLOCK_PARTIALLY_PRESENT) return false;
+      else if (state === PAYLOAD_BLOCK_NOT_PRESENT && this.parent) {
+        if (!this.readParentNow(offset + done, part)) return false;
+      } else part.fill(0);
+      done += length;
+    }
+    return true;
+  }
+
   /** See VhdxDisk.extent. */
   async extent(offset: number, length: number): Promise<{ zeros: boolean; length: number }> {
     const { bat, geometry, metadata } = this.image;
@@ -72,8 +93,20 @@ export class BlockReader {
   /** A child can be larger than its parent: what the parent does not have is zeros. */
   private async readParent(offset: number, target: Uint8Array): Promise<void> {
     const { parent } = this;
-    const there = parent ? Math.max(0, Math.min(target.length, parent.size - offset)) : 0;
+    const there = this.lengthInParent(offset, target.length);
     if (parent && there > 0) await parent.read(offset / parent.sectorSize, target.subarray(0, there));
     target.fill(0, there);
+  }
+
+  private readParentNow(offset: number, target: Uint8Array): boolean {
+    const { parent } = this;
+    const there = this.lengthInParent(offset, target.length);
+    if (parent && there > 0 && !parent.readNow(offset / parent.sectorSize, target.subarray(0, there))) return false;
+    target.fill(0, there);
+    return true;
+  }
+
+  private lengthInParent(offset: number, length: number): number {
+    return this.parent ? Math.max(0, Math.min(length, this.parent.size - offset)) : 0;
   }
 }

@@ -31,6 +31,23 @@ export class BlockWriter {
     }
   }
 
+  /** As write, if nothing has to be waited for and no metadata changes; after false, `write` of the same must follow. */
+  overwriteNow(offset: number, source: Uint8Array): boolean {
+    const { bat, geometry, metadata, store } = this.image;
+    const { blockSize } = metadata;
+    for (let done = 0; done < source.length;) {
+      const within = (offset + done) % blockSize;
+      const length = Math.min(blockSize - within, source.length - done);
+      const entry = geometry.payloadEntry(Math.floor((offset + done) / blockSize));
+      if (bat.state(entry) !== PAYLOAD_BLOCK_FULLY_PRESENT) return false;
+      const at = bat.offsetMib(entry) * MIB + within;
+      if (!store.writeNow?.(at, source.subarray(done, done + length))) return false;
+      this.image.touched = true;
+      done += length;
+    }
+    return true;
+  }
+
   /**
    * Makes a range of whole sectors zeros: whole blocks are given up, and of the others, when `exact`, the bytes are
    * cleared. Needs the disk for itself.

@@ -65,6 +65,16 @@ export class VhdxDisk implements Disk {
     await this.lock.runShared(() => this.writer.write(offset, source, (allocate) => this.metadataChange.run(allocate)));
   }
 
+  readNow(lba: number, target: Uint8Array): boolean {
+    const offset = requestOffset(this, lba, target.length);
+    return this.lock.openToShared && this.reader.readNow(offset, target);
+  }
+
+  writeNow(lba: number, source: Uint8Array): boolean {
+    const offset = requestOffset(this, lba, source.length);
+    return this.begun && this.lock.openToShared && this.writer.overwriteNow(offset, source);
+  }
+
   async writeZeros(lba: number, sectors: number): Promise<void> {
     await this.clear(lba, sectors, true);
   }

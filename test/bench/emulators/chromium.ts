@@ -1,8 +1,10 @@
-import { existsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BrowserServer as ChromiumServer, Page } from "playwright-core";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Page } from "playwright-core";
 import { ConfigurationError } from "../../../emulator/machine-types";
 import { checkoutDirectory } from "../../../images/checkout";
 import { serve, type BrowserServer } from "./browser-server";
@@ -24,6 +26,8 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+/** How long Chromium may take to start. */
+const PATIENCE_MS = 30_000;
 
 /** What browser-page.ts puts into the page. */
 interface BenchPage {
@@ -79,28 +83,26 @@ async function startInChromium(
 ): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), "hypertab-bench-page-"));
   let server: BrowserServer | undefined;
-  let chromium: ChromiumServer | undefined;
+  let chromium: Chromium | undefined;
   const end = async (): Promise<void> => {
     await chromium?.kill();
     server?.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
     const scripts = await buildScripts(folder);
     const core = join(checkoutDirectory(), "build/core.wasm");
     const guestFiles = { "/core.wasm": core, "/kernel": guest.kernel, "/initrd": guest.initrd };
     server = await serve({ ...files, ...scripts, ...guestFiles });
-    const playwright = await import("playwright-core");
-    chromium = await playwright.chromium.launchServer({ executablePath: CHROMIUM, args: ARGUMENTS });
-    const browser = await playwright.chromium.connect(chromium.wsEndpoint());
-    const page = await browser.newPage();
+    chromium = await launchChromium(folder);
+    const page = await chromium.newPage();
     page.on("pageerror", (error) => listener.ended(error.message));
     page.on("crash", () => listener.ended("the page crashed"));
     await page.exposeFunction("benchConsole", (text: string) => listener.console(text));
     await page.exposeFunction("benchEnded", (message: string) => listener.ended(message));
     await page.goto(`${server.address}/`);
     await page.waitForFunction("globalThis.startV86 !== undefined");
-    const pid = chromium.process().pid;
+    const { pid } = chromium;
     const before = processorSeconds(pid) ?? 0;
     listener.begins();
     await boot(page);
@@ -117,23 +119,73 @@ async function startInChromium(
   }
 }
 
+/** A Chromium of its own. */
+export interface Chromium {
+  readonly pid: number;
+  newPage(): Promise<Page>;
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts Chromium with a profile in `folder`, and pages that use it: those that Playwright opens by itself are incognito
+ * ones, whose IndexedDB is in memory.
+ */
+export async function launchChromium(folder: string): Promise<Chromium> {
+  const profile = join(folder, "profile");
+  const child = spawn(CHROMIUM, [...ARGUMENTS, "--remote-debugging-port=0", `--user-data-dir=${profile}`], {
+    stdio: "ignore",
+    // A process group of its own, so that a kill takes all of its processes.
+    detached: true,
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${CHROMIUM} does not start`);
+  const gone = new Promise((resolve) => child.on("close", resolve));
+  const kill = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGKILL");
+    await gone;
+  };
+  try {
+    const port = await debuggingPort(join(profile, "DevToolsActivePort"), () => child.exitCode !== null);
+    const { chromium } = await import("playwright-core");
+    const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
+    return { pid, newPage: () => browser.contexts()[0]!.newPage(), kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+}
+
+/** Waits until Chromium has written where it can be reached. */
+async function debuggingPort(file: string, ended: () => boolean): Promise<string> {
+  for (let waited = 0; waited < PATIENCE_MS && !ended(); waited += 100) {
+    await sleep(100);
+    const port = existsSync(file) ? /^(\d+)\n/.exec(readFileSync(file, "utf8"))?.[1] : undefined;
+    if (port !== undefined) return port;
+  }
+  throw new Error("Chromium did not open its debugging port");
+}
+
 /** Bundles the page's script and the worker's. @returns where they are, by path of the URL */
 async function buildScripts(folder: string): Promise<Record<string, string>> {
   const here = join(checkoutDirectory(), "test/bench/emulators");
+  const bundle = (name: string): Promise<string> => buildScript(join(here, `browser-${name}.ts`), name, folder);
+  return { "/page.mjs": await bundle("page"), "/worker.mjs": await bundle("worker") };
+}
+
+/** Bundles a script as one module, NAME.mjs in `folder`. @returns its path */
+export async function buildScript(entry: string, name: string, folder: string): Promise<string> {
   const { build } = await import("vite");
-  for (const name of ["page", "worker"]) {
-    await build({
-      configFile: false,
-      root: checkoutDirectory(),
-      logLevel: "error",
-      publicDir: false,
-      build: {
-        outDir: folder,
-        emptyOutDir: false,
-        target: "es2023",
-        lib: { entry: join(here, `browser-${name}.ts`), formats: ["es"], fileName: () => `${name}.mjs` },
-      },
-    });
-  }
-  return { "/page.mjs": join(folder, "page.mjs"), "/worker.mjs": join(folder, "worker.mjs") };
+  await build({
+    configFile: false,
+    root: checkoutDirectory(),
+    logLevel: "error",
+    publicDir: false,
+    build: {
+      outDir: folder,
+      emptyOutDir: false,
+      target: "es2023",
+      lib: { entry, formats: ["es"], fileName: () => `${name}.mjs` },
+    },
+  });
+  return join(folder, `${name}.mjs`);
 }

@@ -12,7 +12,7 @@ export interface Result {
 export async function send(
   unit: LogicalUnit,
   cdb: readonly number[],
-  { read = 0, write }: { read?: number; write?: Uint8Array | readonly number[] } = {},
+  { read = 0, write, atOnce = false }: { read?: number; write?: Uint8Array | readonly number[]; atOnce?: boolean } = {},
 ): Promise<Result> {
   const bytes = new Uint8Array(16);
   bytes.set(cdb);
@@ -21,6 +21,8 @@ export async function send(
     cdb: bytes,
     dataInLength: read,
     dataOutLength: out.length,
+    atOnce,
+    room: (length) => new Uint8Array(length).fill(0xa5),
     dataOut: (offset, length) => {
       if (offset + length > out.length) throw new CheckCondition(INVALID_FIELD_IN_CDB);
       return out.slice(offset, offset + length);

@@ -9,7 +9,7 @@ import { fileStream, wholeBytes } from "../../../emulator/storage/image-stream";
 import { checkVhdx } from "../../../emulator/storage/vhdx/check";
 import { createVhdx } from "../../../emulator/storage/vhdx/create";
 import { openVhdx } from "../../../emulator/storage/vhdx/open";
-import { pattern, randomNumbers } from "./helpers";
+import { pattern, randomNumbers, readSoon, writeSoon } from "./helpers";
 
 const CHUNK = 4096;
 
@@ -79,6 +79,7 @@ describe("CachedStore", () => {
     let store = new CachedStore(database, options);
     const memory = new MemoryStore();
     for (const target of [store, memory]) await target.resize(90 * CHUNK);
+    const atOnce = { read: 0, write: 0 };
     for (let step = 0; step < 3000; step++) {
       const offset = random(memory.size - 1);
       const length = 1 + random(Math.min(memory.size - offset, random(8) === 0 ? 40 * CHUNK : 2 * CHUNK));
@@ -102,19 +103,79 @@ describe("CachedStore", () => {
         case 3:
         case 4: {
           const [ours, theirs] = [new Uint8Array(length), new Uint8Array(length)];
-          await Promise.all([store.read(offset, ours), store.read(0, new Uint8Array(CHUNK))]);
+          const other = store.read(0, new Uint8Array(CHUNK));
+          atOnce.read += Number(await readSoon(store, offset, ours));
+          await other;
           await memory.read(offset, theirs);
           expect({ step, same: Buffer.compare(ours, theirs) === 0 }).toEqual({ step, same: true });
           break;
         }
         default:
           // Not awaited by the read that follows at the same time, elsewhere.
-          for (const target of [store, memory]) await target.write(offset, pattern(length, step));
+          atOnce.write += Number(await writeSoon(store, offset, pattern(length, step)));
+          await memory.write(offset, pattern(length, step));
       }
       expect(store.cached).toBeLessThanOrEqual((chunks + 45) * CHUNK);
     }
     await store.commit();
     expect(Buffer.compare(await bytesOf(new CachedStore(database)), await bytesOf(memory))).toBe(0);
+    expect(atOnce.read).toBeGreaterThan(20);
+    expect(atOnce.write).toBeGreaterThan(50);
+  });
+
+  test("what is in memory is read and written at once, and nothing else is", async () => {
+    const database = new Database();
+    const writer = new CachedStore(database);
+    await writer.resize(8 * CHUNK);
+    await writer.write(0, pattern(8 * CHUNK, 1));
+    await writer.commit();
+    const store = new CachedStore(database);
+    const target = new Uint8Array(10);
+    expect(store.readNow(CHUNK - 5, target)).toBe(false);
+    expect(store.writeNow(CHUNK - 5, pattern(10, 2))).toBe(false);
+    // A chunk that keeps nothing of what it had need not be there.
+    expect(store.writeNow(CHUNK, pattern(CHUNK, 2))).toBe(true);
+    expect(store.readNow(CHUNK - 5, target)).toBe(false);
+    await store.read(CHUNK - 5, target);
+    expect(store.readNow(CHUNK - 5, target)).toBe(true);
+    expect([...target]).toEqual([
+      ...pattern(8 * CHUNK, 1).subarray(CHUNK - 5, CHUNK),
+      ...pattern(CHUNK, 2).subarray(0, 5),
+    ]);
+    expect(() => store.readNow(8 * CHUNK, target)).toThrow(RangeError);
+    expect(() => store.writeNow(-1, target)).toThrow(RangeError);
+  });
+
+  test("much that was written goes to the database before anyone waits for that", async () => {
+    const database = new Database();
+    const store = new CachedStore(database, { capacity: 64 * CHUNK });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    await store.resize(100 * CHUNK);
+    for (let index = 0; index < 16; index++) await store.write(index * CHUNK, pattern(CHUNK, index));
+    await turn();
+    await turn();
+    expect(database.commits).toEqual([]);
+    await store.write(16 * CHUNK, pattern(CHUNK, 16));
+    await store.write(17 * CHUNK, pattern(CHUNK, 17));
+    await turn();
+    await turn();
+    expect(database.commits.map(({ written }) => written.length)).toEqual([17]);
+    expect(database.durable).toEqual([false]);
+    // Without room it is tried once; then the cache fills up, and what waits for it is told.
+    database.full = true;
+    for (let index = 18; index < 50; index++) expect(store.writeNow(index * CHUNK, pattern(CHUNK, index))).toBe(true);
+    await turn();
+    await turn();
+    await expect(store.write(50 * CHUNK, pattern(CHUNK, 50))).rejects.toThrow(StorageFullError);
+    expect(store.writeNow(51 * CHUNK, pattern(CHUNK, 51))).toBe(false);
+    database.full = false;
+    await store.commit();
+    expect(store.writeNow(51 * CHUNK, pattern(CHUNK, 51))).toBe(true);
+    await store.commit();
+    const content = await bytesOf(new CachedStore(database));
+    for (let index = 0; index < 52; index++) {
+      expect(Buffer.compare(content.subarray(index * CHUNK, (index + 1) * CHUNK), pattern(CHUNK, index))).toBe(0);
+    }
   });
 
   test("what is written while a commit is under way belongs to the next one", async () => {

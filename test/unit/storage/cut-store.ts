@@ -121,9 +121,14 @@ export class CutStore implements BlockStore {
   }
 
   async write(offset: number, source: Uint8Array): Promise<void> {
+    this.writeNow(offset, source);
+    await Promise.resolve();
+  }
+
+  writeNow(offset: number, source: Uint8Array): boolean {
     this.now.put(offset, source);
     this.operations.push({ kind: "write", offset, bytes: source.slice() });
-    await Promise.resolve();
+    return true;
   }
 
   async zero(offset: number, length: number): Promise<void> {

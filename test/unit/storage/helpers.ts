@@ -57,6 +57,28 @@ export function pattern(length: number, seed: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, length);
 }
 
+/** Something that can be read and written with and without a promise. */
+interface Now {
+  read(at: number, target: Uint8Array): Promise<void>;
+  write(at: number, source: Uint8Array): Promise<void>;
+  readNow?(at: number, target: Uint8Array): boolean;
+  writeNow?(at: number, source: Uint8Array): boolean;
+}
+
+/** Reads as devices do in real time: at once where that can be. @returns whether it could */
+export async function readSoon(from: Now, at: number, target: Uint8Array): Promise<boolean> {
+  if (from.readNow?.(at, target)) return true;
+  await from.read(at, target);
+  return false;
+}
+
+/** Writes likewise. */
+export async function writeSoon(to: Now, at: number, source: Uint8Array): Promise<boolean> {
+  if (to.writeNow?.(at, source)) return true;
+  await to.write(at, source);
+  return false;
+}
+
 export async function create(path: string, options: CreateOptions): Promise<void> {
   const store = FileStore.create(path);
   await createVhdx(store, options);

@@ -7,7 +7,7 @@ import { createDifferencing, createVhdx } from "../../../emulator/storage/vhdx/c
 import { openVhdx, type ParentResolver } from "../../../emulator/storage/vhdx/open";
 import { type VhdxDisk } from "../../../emulator/storage/vhdx/vhdx-disk";
 import { CopyStore, CutStore } from "./cut-store";
-import { inFolder, MIB, qemuImgIsThere, randomNumbers } from "./helpers";
+import { inFolder, MIB, qemuImgIsThere, randomNumbers, writeSoon } from "./helpers";
 
 const SECTOR = 512;
 const SECTORS_PER_MIB = MIB / SECTOR;
@@ -52,7 +52,7 @@ async function work(disk: VhdxDisk, store: CutStore, seed: number): Promise<Even
       await Promise.all(
         parts.map(({ sector, count }) => {
           events.push({ at: now(), kind: "write", sector, count, id: ++id });
-          return disk.write(sector, content(sector, count, id));
+          return writeSoon(disk, sector, content(sector, count, id));
         }),
       );
     } else if (kind < 12) {

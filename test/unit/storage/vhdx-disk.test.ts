@@ -3,12 +3,13 @@ import { StorageFullError } from "../../../emulator/storage/block/block-store";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
 import { RawDisk } from "../../../emulator/storage/raw-disk";
 import { checkVhdx } from "../../../emulator/storage/vhdx/check";
-import { createVhdx } from "../../../emulator/storage/vhdx/create";
+import { createDifferencing, createVhdx } from "../../../emulator/storage/vhdx/create";
 import { Mutex, SharedLock } from "../../../emulator/storage/vhdx/async-lock";
 import { Fields } from "../../../emulator/storage/vhdx/fields";
-import { openVhdx } from "../../../emulator/storage/vhdx/open";
+import { openVhdx, type ParentResolver } from "../../../emulator/storage/vhdx/open";
+import { type VhdxDisk } from "../../../emulator/storage/vhdx/vhdx-disk";
 import { isZero } from "../../../emulator/storage/zeros";
-import { contentOf, MIB, pattern, randomNumbers } from "./helpers";
+import { contentOf, MIB, pattern, randomNumbers, readSoon, writeSoon } from "./helpers";
 
 /** A store whose file system has this many bytes. */
 class SmallStore extends MemoryStore {
@@ -56,6 +57,69 @@ describe("an open VHDX disk", () => {
     }
     await again.read(1, sector);
     expect(isZero(sector)).toBe(true);
+  });
+
+  test("what needs no new block is read and written at once, through a chain of files, and comes out the same", async () => {
+    const stores = [new MemoryStore(), new MemoryStore()] as const;
+    await createVhdx(stores[0], { size: 8 * MIB, type: "dynamic", blockSize: MIB });
+    const base = await openVhdx(stores[0]);
+    const random = randomNumbers(11);
+    const expected = new Uint8Array(8 * MIB);
+    const fill = async (disk: VhdxDisk, seed: number): Promise<number[]> => {
+      const atOnce = [0, 0];
+      for (let step = 0; step < 300; step++) {
+        const lba = random(8 * 2048 - 64);
+        const bytes = pattern((1 + random(64)) * 512, seed + step);
+        if (step % 40 === 39) await disk.trim(2048 * random(8), 2048);
+        if (step % 40 === 39) expected.set(await contentOf(disk));
+        atOnce[0]! += Number(await writeSoon(disk, lba, bytes));
+        expected.set(bytes, lba * 512);
+        const from = random(8 * 2048 - 256);
+        const back = new Uint8Array((1 + random(256)) * 512).fill(0xa5);
+        atOnce[1]! += Number(await readSoon(disk, from, back));
+        expect(Buffer.compare(back, expected.subarray(from * 512, from * 512 + back.length))).toBe(0);
+        if (step % 50 === 0) void disk.flush();
+      }
+      return atOnce;
+    };
+    const [written, read] = await fill(base, 1000);
+    expect(written).toBeGreaterThan(200);
+    expect(read).toBe(300);
+    await base.close();
+
+    await createDifferencing(stores[1], await openVhdx(stores[0], { readOnly: true }), { relativePath: "base.vhdx" });
+    const resolveParent: ParentResolver = async () => ({ store: stores[0], resolveParent });
+    const child = await openVhdx(stores[1], { resolveParent });
+    for (let lba = 0; lba < 8 * 2048; lba += 512) {
+      const back = new Uint8Array(512 * 512);
+      expect(child.readNow(lba, back)).toBe(true);
+      expect(Buffer.compare(back, expected.subarray(lba * 512, (lba + 512) * 512))).toBe(0);
+    }
+    await fill(child, 5000);
+    expect(Buffer.compare(await contentOf(child), expected)).toBe(0);
+    await child.close();
+    for (const store of stores) expect((await checkVhdx(store)).errors).toEqual([]);
+  });
+
+  test("nothing is done at once while the disk is changed as a whole, or before its first write", async () => {
+    const { disk } = await newDisk(8 * MIB);
+    const sector = new Uint8Array(512);
+    expect(disk.readNow(0, sector)).toBe(true);
+    expect(disk.writeNow(0, sector)).toBe(false);
+    await disk.write(0, pattern(512, 1));
+    expect(disk.writeNow(0, pattern(512, 2))).toBe(true);
+    const growing = disk.resize(16 * MIB);
+    // It has the disk for itself a moment later.
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(disk.readNow(0, sector)).toBe(false);
+    expect(disk.writeNow(0, sector)).toBe(false);
+    await growing;
+    expect(disk.readNow(0, sector)).toBe(true);
+    expect(sector).toEqual(pattern(512, 2));
+    expect(() => disk.readNow(disk.size / 512, sector)).toThrow(RangeError);
+    expect(() => disk.writeNow(-1, sector)).toThrow(RangeError);
+    await disk.close();
   });
 
   test("many requests at once to blocks that are not there yet", async () => {

@@ -60,20 +60,22 @@ export async function settle(): Promise<void> {
 
 export class FakeHost {
   readonly machine = new FakeMachine(16 << 20);
-  readonly work = new HostWork(this.machine.timers, true);
+  readonly work: HostWork;
   /** What went to the emulated IDE controllers. */
   readonly emulated: string[] = [];
   readonly ejected: { location: DriveLocation; image: Disk }[] = [];
-  readonly storage = new StorageDevices({
-    vmbus: this.machine.vmbus,
-    work: this.work,
-    log: (source, message) => void this.machine.log.push(`${source}: ${message}`),
-    ide: { attach: (channel, drive, unit) => void this.emulated.push(`${channel}:${drive} ${unit.kind}`) },
-    onEjected: (location, image) => void this.ejected.push({ location, image }),
-  });
+  readonly storage: StorageDevices;
   readonly guest = new FakeGuest(this.machine);
 
-  constructor(drives: readonly DriveAttachment[] = []) {
+  constructor(drives: readonly DriveAttachment[] = [], time: "real" | "virtual" = "virtual") {
+    this.work = new HostWork(this.machine.timers, time === "virtual");
+    this.storage = new StorageDevices({
+      vmbus: this.machine.vmbus,
+      work: this.work,
+      log: (source, message) => void this.machine.log.push(`${source}: ${message}`),
+      ide: { attach: (channel, drive, unit) => void this.emulated.push(`${channel}:${drive} ${unit.kind}`) },
+      onEjected: (location, image) => void this.ejected.push({ location, image }),
+    });
     for (const drive of drives) this.storage.attach(drive);
     this.storage.start();
     this.guest.start();

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ScsiDisk } from "../../../emulator/devices/scsi/disk";
 import { createScsiController } from "../../../emulator/devices/storvsp/controller";
 import type { DriveAttachment } from "../../../emulator/machine-types";
+import { StorageError } from "../../../emulator/storage/block/block-store";
 import { MemoryStore } from "../../../emulator/storage/block/memory-store";
 import type { Disk } from "../../../emulator/storage/disk";
 import { RawDisk } from "../../../emulator/storage/raw-disk";
@@ -19,8 +20,12 @@ function scsi(lun: number, image: Disk): DriveAttachment {
 }
 
 /** A host with these SCSI drives, and a guest whose driver is ready. */
-function scsiGuest(drives: readonly DriveAttachment[], generation: Generation = NEW) {
-  const host = new FakeHost(drives);
+function scsiGuest(
+  drives: readonly DriveAttachment[],
+  generation: Generation = NEW,
+  time: "real" | "virtual" = "virtual",
+) {
+  const host = new FakeHost(drives, time);
   const offers = host.guest.offers();
   const offer = offers.find(({ bytes }) => toHex(bytes.subarray(8, 24)) === SCSI_INTERFACE);
   if (!offer) throw new Error("no SCSI controller");
@@ -220,6 +225,98 @@ describe("several requests", () => {
     }
     expect(statuses.filter((status) => status === 0x100).length).toBe(576);
     expect(statuses.filter((status) => status === 0x528).length).toBe(124);
+  });
+});
+
+describe("requests that need not wait", () => {
+  /** A disk of which some sectors must be waited for. */
+  class MixedDisk extends RawDisk {
+    slowFrom = SECTORS;
+    failing = false;
+    readonly late: (() => void)[] = [];
+    override readNow(lba: number, target: Uint8Array): boolean {
+      if (this.failing) {
+        target.fill(0xee);
+        throw new StorageError("broken");
+      }
+      return lba < this.slowFrom && super.readNow(lba, target);
+    }
+    override async read(lba: number, target: Uint8Array): Promise<void> {
+      if (this.failing) throw new StorageError("broken");
+      if (lba >= this.slowFrom) await new Promise<void>((resolve) => this.late.push(resolve));
+      await super.read(lba, target);
+    }
+  }
+
+  function realGuest() {
+    const image = new MixedDisk(new MemoryStore(SECTORS * 512));
+    return { image, ...scsiGuest([scsi(0, image)], NEW, "real") };
+  }
+
+  it("are answered within the guest's signal in real time, each with its own data", () => {
+    const { driver } = realGuest();
+    for (const [seed, lba, count] of [
+      [1, 0, 64],
+      [2, 100, 1],
+      [3, 200, 8],
+    ] as const) {
+      const data = pattern(count * 512, seed);
+      expect(driver.submit(write10(lba, count), { write: data, offset: 0x40 })()).toMatchObject(SUCCESS);
+    }
+    for (const [seed, lba, count] of [
+      [3, 200, 8],
+      [1, 0, 64],
+      [2, 100, 1],
+    ] as const) {
+      const result = driver.submit(read10(lba, count), { read: count * 512, offset: 0x10 })();
+      expect(result).toMatchObject({ ...SUCCESS, transferred: count * 512 });
+      expect(toHex(result!.data)).toBe(toHex(pattern(count * 512, seed)));
+    }
+  });
+
+  it("take their time in virtual time all the same", async () => {
+    const { host, driver } = scsiGuest([scsi(0, memoryDisk())]);
+    const result = driver.submit(read10(0, 8), { read: 4096 });
+    await settle();
+    expect(result()).toBeUndefined();
+    await host.run();
+    expect(result()).toMatchObject(SUCCESS);
+  });
+
+  it("wait for others to the same sectors that do", async () => {
+    const { host, driver, image } = realGuest();
+    image.slowFrom = 8;
+    const slow = driver.submit(read10(8, 8), { read: 4096 });
+    driver.submit(write10(12, 8), { write: pattern(4096, 5) });
+    expect(driver.receive()).toBeUndefined();
+    const fast = driver.submit(read10(0, 8), { read: 4096 });
+    expect(fast()).toMatchObject(SUCCESS);
+    await settle();
+    image.late[0]!();
+    await host.run();
+    expect(toHex(slow()!.data)).toBe("00".repeat(4096));
+    await host.run();
+    const written = new Uint8Array(4096);
+    image.slowFrom = SECTORS;
+    expect(driver.receive()).toMatchObject({ operation: 1, status: 0 });
+    await image.read(12, written);
+    expect(toHex(written)).toBe(toHex(pattern(4096, 5)));
+  });
+
+  it("that fail are answered with sense data, once, and leave nothing in later ones", async () => {
+    const { host, driver, image } = realGuest();
+    image.failing = true;
+    const failed = driver.submit(read10(0, 8), { read: 4096 });
+    await host.run();
+    expect(failed()).toMatchObject({ srbStatus: 0x84, sense: "3/11/0" });
+    expect(host.machine.log.filter((line) => line.includes("broken"))).toEqual(["storage: SCSI 0: broken"]);
+    image.failing = false;
+    expect(toHex(driver.submit(read10(0, 8), { read: 4096 })()!.data)).toBe("00".repeat(4096));
+    // Outside the disk, and longer than the buffer says.
+    expect(driver.submit(read10(SECTORS - 1, 2), { read: 1024 })()).toMatchObject({ sense: "5/21/0" });
+    expect(driver.submit(write10(0, 2), { write: pattern(512), claimedLength: 1024 })()).toMatchObject({
+      srbStatus: 0x12,
+    });
   });
 });
 

@@ -12,6 +12,7 @@ import {
   CURRENT_OP,
   EFLAGS,
   EXCEPTION_PENDING,
+  ENTER_FUNCTION,
   ENTRY_LIMIT,
   EXIT_BUDGET,
   EXIT_HALT,
@@ -147,7 +148,8 @@ export function run(): u32 {
   store<u32>(LEAVE_CAUSE, 0);
   store<u64>(STATISTIC_REGION_ENTRIES, load<u64>(STATISTIC_REGION_ENTRIES) + 1);
   entered = count;
-  call_indirect(translation >> ENTRY_BITS, translation & ((1 << ENTRY_BITS) - 1), base, limit - count);
+  const entry = translation & ((1 << ENTRY_BITS) - 1);
+  call_indirect(load<u32>(ENTER_FUNCTION), entry, base, limit - count, translation >> ENTRY_BITS);
   // Handlers that ran within left their place.
   store<u64>(CURRENT_OP, 0);
   if (load<u32>(LEAVE_CAUSE) == LEAVE_HANDLER) finishBlock();

@@ -200,6 +200,9 @@ export const LEAVE_CAUSE: u32 = 0xac8;
 export const LEAVE_PLACE: u32 = 0xacc;
 /** u64, INSTRUCTION_LIMIT when translated code was entered: it counts down from there, and the host may lower it. */
 export const ENTRY_LIMIT: u32 = 0xad0;
+/** u64, changes for good whenever a mapping or a translation ends, and with privilege and mode: if it is the same after
+ * a call, what translated code knew before it still holds. See translate/jump-cache.ts. */
+export const CALL_KEY: u32 = 0xad8;
 /** First byte after the state that a reset clears. */
 export const STATE_END: u32 = 0xb00;
 /** u32, runs of a block after which its region is translated; 0xffffffff: never. Set by the host. */
@@ -234,6 +237,9 @@ export const TLB_MASK: u32 = 0xb70;
 export const STATISTIC_TLB_RESIZES: u32 = 0xb78;
 /** u64, times that the TLB forgot what is not global, or everything. */
 export const STATISTIC_TLB_FLUSHES: u32 = 0xb80;
+
+/** u32, index in the table of the function that enters translated code (translate/chain.ts). Set by the host. */
+export const ENTER_FUNCTION: u32 = 0xb88;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */

@@ -21,8 +21,9 @@ import {
 } from "../state";
 import { flushJumps, flushJumpsOf } from "../translate/jump-cache";
 
-/** A tag that no access matches: bit 0 is set, and tags are compared with page addresses. */
-export const TLB_INVALID: u64 = 1;
+/** A tag that no access matches: tags are compared with page addresses, to which an access that must be aligned adds the
+ * low four bits of its own address. */
+export const TLB_INVALID: u64 = 0x800;
 export const TLB_GLOBAL: u32 = 0x80000000;
 export const TLB_LARGE: u32 = 0x40000000;
 const PAGE_NUMBER: u32 = 0x3fffffff;

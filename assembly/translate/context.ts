@@ -43,40 +43,47 @@ import {
   unsigned,
 } from "./wasm";
 
-// Locals. 0 to 2 are the parameters: which block to begin with; the region's base, of which all places in the code are a
-// constant away: CODE_BASE of its root block's page; and how many instructions may still run.
+// Locals. 0 to 3 are the parameters: which block to begin with; the region's base, of which all places in the code are a
+// constant away: CODE_BASE of its root block's page; how many instructions may still run; and how many calls of the
+// guest's are calls of WebAssembly's around this one.
 export const LOCAL_BLOCK: u32 = 0;
 export const LOCAL_BASE: u32 = 1;
 export const LOCAL_LEFT: u32 = 2;
+export const LOCAL_DEPTH: u32 = 3;
 /** RAX..R15: i64. */
-export const LOCAL_REGISTER: u32 = 3;
+export const LOCAL_REGISTER: u32 = 4;
 /** Pending flags, where their kind is known: operands and result, i64. */
-export const LOCAL_FLAG_A: u32 = 19;
-export const LOCAL_FLAG_B: u32 = 20;
-export const LOCAL_FLAG_RESULT: u32 = 21;
+export const LOCAL_FLAG_A: u32 = 20;
+export const LOCAL_FLAG_B: u32 = 21;
+export const LOCAL_FLAG_RESULT: u32 = 22;
 /** Operands of the instruction: i64. */
-export const LOCAL_A: u32 = 22;
-export const LOCAL_B: u32 = 23;
-export const LOCAL_RESULT: u32 = 24;
-export const LOCAL_ADDRESS: u32 = 25;
+export const LOCAL_A: u32 = 23;
+export const LOCAL_B: u32 = 24;
+export const LOCAL_RESULT: u32 = 25;
+export const LOCAL_ADDRESS: u32 = 26;
 /** RIP on the way out; on the way to a handler CODE_BASE. */
-export const LOCAL_RIP: u32 = 26;
+export const LOCAL_RIP: u32 = 27;
 /** Result of a rotate whose flags are deferred (flags.ts). */
-export const LOCAL_ROTATED: u32 = 27;
-export const LOCALS_I64: u32 = 25;
+export const LOCAL_ROTATED: u32 = 28;
+/** CALL_KEY before a call. */
+export const LOCAL_KEY: u32 = 29;
+export const LOCALS_I64: u32 = 26;
 /** Kind of the pending flags (translate/support.ts), where it is looked at at run time. */
-export const LOCAL_FLAG_KIND: u32 = 28;
-export const LOCAL_TLB: u32 = 29;
-export const LOCAL_ENTRY: u32 = 30;
+export const LOCAL_FLAG_KIND: u32 = 30;
+export const LOCAL_TLB: u32 = 31;
+export const LOCAL_ENTRY: u32 = 32;
 /** Where a read-modify-write writes. */
-export const LOCAL_POINTER: u32 = 31;
+export const LOCAL_POINTER: u32 = 33;
 /** On the way out: LEAVE_*; 0, which is LEAVE_MISS, to go on by the jump cache. On the way to a handler LEAVE_PLACE. */
-export const LOCAL_STOP: u32 = 32;
-export const LOCAL_TLB_MASK: u32 = 33;
+export const LOCAL_STOP: u32 = 34;
+export const LOCAL_TLB_MASK: u32 = 35;
 export const LOCALS_I32: u32 = 6;
 /** Results of the instruction as numbers. */
-export const LOCAL_F64: u32 = 34;
-export const LOCAL_F32: u32 = 35;
+export const LOCAL_F64: u32 = 36;
+export const LOCAL_F32: u32 = 37;
+
+/** What a translated function returns in place of RIP if the run loop is to go on. No canonical address. */
+export const STOPPED: i64 = i64.MIN_VALUE;
 
 /** Registers whose locals hold what memory holds: bit n for register n. */
 let validRegisters: u32 = 0;
@@ -197,6 +204,13 @@ export function handlerEpilogue(): void {
   i32Const(0);
   i32Const(LEAVE_HANDLER);
   access(I32_STORE, LEAVE_CAUSE);
+  returnStopped();
+}
+
+/** To the run loop, which finds all it needs in memory. */
+function returnStopped(): void {
+  i64Const(STOPPED);
+  i64Const(0);
   byte(RETURN);
 }
 
@@ -220,10 +234,11 @@ export function epilogue(): void {
   i32Const(0);
   localGet(LOCAL_STOP);
   access(I32_STORE, LEAVE_CAUSE);
-  byte(RETURN);
+  returnStopped();
   byte(END);
   localGet(LOCAL_RIP);
   localGet(LOCAL_LEFT);
+  localGet(LOCAL_DEPTH);
   byte(RETURN_CALL);
   unsigned(FUNCTION_CHAIN);
 }
@@ -300,6 +315,7 @@ export function stopAt(offset: i64, unrun: u32, cause: u32): void {
 
 /** Leaves the region for an offset from its base. */
 export function exitTo(offset: i64): void {
+  writeDeferred();
   pushRip(offset);
   localSet(LOCAL_RIP);
   branchToExit();

@@ -24,8 +24,10 @@ import { sizeOf } from "./integer";
 import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
 import { hintedIf } from "./module";
 import { blockAt, blockPageDelta, blockPhysicalPage } from "./region";
+import { callAndReturn, returnToCaller } from "./calls";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
-import { branchTo } from "./structure";
+import { takeEdge } from "./edges";
+import { writeDeferred } from "./flags";
 import {
   END,
   I32_AND,
@@ -63,7 +65,7 @@ export function goTo(offset: i64): void {
     return;
   }
   if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, false);
-  branchTo(<u32>block);
+  takeEdge(<u32>block);
 }
 
 /** Before control goes to a block on another page: out to `offset`, unless code of that page is seen there still. */
@@ -102,7 +104,7 @@ function jumpTo(offset: i64): void {
   const block = blockAt(offset);
   if (block >= 0) {
     if (blockPageDelta(<u32>block) != blockDelta) checkPage(<u32>block, offset, true);
-    branchTo(<u32>block);
+    takeEdge(<u32>block);
   } else leaveByJump(offset);
 }
 
@@ -114,6 +116,7 @@ function leaveByJump(offset: i64): void {
   pushRip(offset);
   localSet(LOCAL_RIP);
   checkTarget();
+  writeDeferred();
   branchToExit();
 }
 
@@ -183,7 +186,12 @@ export function emitCall(op: u32): bool {
   pushRip(nextOffset(op));
   localSet(LOCAL_A);
   pushA();
-  goTo(targetOffset(op));
+  if (targetOffset(op) == nextOffset(op)) goTo(targetOffset(op));
+  else {
+    pushRip(targetOffset(op));
+    localSet(LOCAL_RIP);
+    callAndReturn(nextOffset(op));
+  }
   return true;
 }
 
@@ -219,7 +227,7 @@ export function emitReturn(op: u32): bool {
   localSet(LOCAL_RIP);
   checkTarget();
   moveStack((1 << size) + (<u32>load<u16>(op, OP_CODE) == 0xc2 ? immediate(op) & 0xffff : 0));
-  branchToExit();
+  returnToCaller();
   return true;
 }
 
@@ -234,7 +242,7 @@ export function emitIndirect(op: u32): bool {
     pushRip(nextOffset(op));
     localSet(LOCAL_A);
     pushA();
-  }
-  branchToExit();
+    callAndReturn(nextOffset(op));
+  } else branchToExit();
   return true;
 }

@@ -4,7 +4,7 @@
 // become what execute/flags.ts calls FLAG_RESULT and FLAG_CARRIES.
 //
 // Flags that nobody sees unless an instruction on the way to the next that sets them is left to its handler (liveness.ts)
-// are deferred: only locals have them, and that way out writes them.
+// are deferred: only locals have them, and that way out writes them. So are those at the end of a block (edges.ts).
 
 import { FLAG_CARRIES, FLAG_RESULT, PENDING_B, PENDING_KIND } from "../state";
 import { pushCarries, pushOverflow } from "./conditions";
@@ -75,10 +75,28 @@ const NO_ROTATE: u32 = 0;
 export const ROTATE_LEFT: u32 = 4;
 export const ROTATE_RIGHT: u32 = 8;
 
-/** At a block's beginning memory has all. */
+/** At a block's beginning memory has all, or nobody looks at it. */
 export function forgetDeferred(): void {
   deferred = false;
   rotate = NO_ROTATE;
+}
+
+let keptDeferred: bool = false;
+let keptRotate: u32 = 0;
+let keptKind: u32 = 0;
+
+/** Before code that is on one of two ways and writes flags to memory, but does not change them. */
+export function keepFlags(): void {
+  keptDeferred = deferred;
+  keptRotate = rotate;
+  keptKind = flagKind;
+}
+
+/** After it: those who came the other way have them where they were. */
+export function recallFlags(): void {
+  deferred = keptDeferred;
+  rotate = keptRotate;
+  setFlagKind(keptKind);
 }
 
 /** The flags now follow from the flag locals by this kind: memory gets them, now or if it must. */

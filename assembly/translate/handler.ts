@@ -19,7 +19,7 @@ import {
   stopAt,
   stopIfModeChanged,
 } from "./context";
-import { flushFlags, forgetPending, settle } from "./flags";
+import { flushFlags, forgetPending, keepFlags, recallFlags, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {
   END,
@@ -75,6 +75,13 @@ export function emitLightHandler(op: u32, writes: u32, flags: u32): void {
   callHandler(flags);
   forgetRegisters(writes);
   leaveIfAsked(op);
+}
+
+/** The same on one of two ways, where the other does without the handler. */
+export function emitHandlerAside(op: u32, writes: u32): void {
+  keepFlags();
+  emitLightHandler(op, writes, LIGHT_KEEPS_FLAGS);
+  recallFlags();
 }
 
 /** The set of one register, by its state address; byte registers are part of theirs. */

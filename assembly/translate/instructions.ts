@@ -9,7 +9,7 @@ import { flushFlags } from "./flags";
 import { emitHandler } from "./handler";
 import { emitBinary, emitBinaryImmediate, emitGroup3, emitIncDec, emitTest } from "./integer";
 import { emitLight } from "./light";
-import { isHint } from "./liveness";
+import { isDirectJump, isHint } from "./liveness";
 import {
   emitConditionalMove,
   emitConvert,
@@ -32,7 +32,7 @@ import { emitVector } from "./vector";
 export function emitInstruction(op: u32): bool {
   const jumps = (load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0;
   if (jumps) {
-    flushFlags();
+    if (!isDirectJump(load<u16>(op, OP_CODE))) flushFlags();
     if (!emitBranch(op)) emitHandler(op);
     return true;
   }

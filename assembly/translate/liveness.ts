@@ -1,8 +1,8 @@
-// Whether the status flags that an instruction sets can be seen by anybody: within its block, up to the instruction
-// that sets them all again.
+// Whether the status flags that an instruction sets, or those with which a block begins, can be seen by anybody: within
+// the block, up to the instruction that sets them all again.
 
-import { OP_CODE, OP_SIZE, OP_WIDTH, immediate, isRegister, modrmReg } from "../decode/instruction";
-import { MODRM, TWO, attributesAddress } from "../decode/tables";
+import { OP_CODE, OP_EA, OP_EA_JUMPS, OP_SIZE, OP_WIDTH, immediate, isRegister, modrmReg } from "../decode/instruction";
+import { ENDS, MODRM, TWO, attributesAddress } from "../decode/tables";
 import { blockCount, blockOps, currentIndex, is64 } from "./context";
 
 /** True for an opcode that does nothing: prefetches, hints, the long NOP. */
@@ -15,23 +15,48 @@ function touchesMemory(op: u32): bool {
 
 /** Somebody may see them. */
 export const FLAGS_LIVE: u32 = 0;
-/** Nobody sees them unless an instruction before the next that sets all flags is left to its handler. */
+/** Nobody sees them in memory unless an instruction before the next that sets all flags is left to its handler. */
 export const FLAGS_SHADOWED: u32 = 1;
 /** Nobody sees them: another instruction sets all of them first, and nothing in between reads them or can fault. */
 export const FLAGS_DEAD: u32 = 2;
 
-/** Who can see the flags after the running instruction. */
+/** Who can see the flags after the running instruction. What sees them beyond the block is its edges' business
+ * (edges.ts), if the block ends by them. */
 export function flagsLife(): u32 {
   let life = FLAGS_DEAD;
   for (let i = currentIndex + 1; i < blockCount; i++) {
     const op = blockOps + i * OP_SIZE;
     const effect = flagEffect(op);
     if (effect == FLAGS_SEEN) return FLAGS_LIVE;
-    if (mayLeave(op)) life = FLAGS_SHADOWED;
-    if (effect == FLAGS_SET) return life;
+    // What reads them finds them in locals.
+    if (mayLeave(op) || effect == FLAGS_READ || effect == FLAGS_READ_AND_SET) life = FLAGS_SHADOWED;
+    if (effect == FLAGS_SET || effect == FLAGS_READ_AND_SET) return life;
   }
-  return FLAGS_LIVE;
+  return endsByEdges(blockOps + (blockCount - 1) * OP_SIZE) ? FLAGS_SHADOWED : FLAGS_LIVE;
 }
+
+/** True if nobody can see the flags with which a block of `count` instructions begins. */
+export function setsFlagsFirst(ops: u32, count: u32): bool {
+  for (let i: u32 = 0; i < count; i++) {
+    const op = ops + i * OP_SIZE;
+    const effect = flagEffect(op);
+    if ((effect != FLAGS_KEPT && effect != FLAGS_SET) || mayLeave(op)) return false;
+    if (effect == FLAGS_SET) return true;
+  }
+  return false;
+}
+
+/** True if control goes on from a block's last instruction by direct jumps, or to the instruction after it. */
+function endsByEdges(op: u32): bool {
+  const code: u32 = load<u16>(op, OP_CODE);
+  if ((load<u8>(op, OP_EA) & <u8>OP_EA_JUMPS) != 0) return isDirectJump(code);
+  return (load<u32>(attributesAddress(code, u32(isRegister(op)), modrmReg(op))) & ENDS) == 0;
+}
+
+/** Jcc, JMP, LOOP and JRCXZ, near and short. */
+export function isDirectJump(code: u32): bool { return isJumpIf(code) || (code >= 0xe0 && code <= 0xe3) || code == 0xe9 || code == 0xeb; }
+
+function isJumpIf(code: u32): bool { return (code >= 0x70 && code <= 0x7f) || (code >= (TWO | 0x80) && code <= (TWO | 0x8f)); }
 
 export function flagsAreDead(): bool { return flagsLife() == FLAGS_DEAD; }
 
@@ -51,7 +76,11 @@ function isStackMove(code: u32): bool {
 const FLAGS_KEPT: u32 = 0;
 /** Sets all flags, reads none. */
 const FLAGS_SET: u32 = 1;
+/** Sees them in memory, or may: nothing more is known of it. */
 const FLAGS_SEEN: u32 = 2;
+/** Reads some, changes none. */
+const FLAGS_READ: u32 = 3;
+const FLAGS_READ_AND_SET: u32 = 4;
 
 /** What an instruction does to flags. One that changes some counts as one that keeps them: if what comes before it is
  * dead by what comes after it, its own flags are dead too, and it computes none; else it reads what is deferred. */
@@ -61,13 +90,18 @@ function flagEffect(op: u32): u32 {
   if (code < 0x40) {
     const operation = code >> 3;
     // ADC and SBB read the carry; the columns 6 and 7 are something else.
-    return operation == 2 || operation == 3 || (code & 7) > 5 ? FLAGS_SEEN : FLAGS_SET;
+    if ((code & 7) > 5) return FLAGS_SEEN;
+    return operation == 2 || operation == 3 ? FLAGS_READ_AND_SET : FLAGS_SET;
+  }
+  // Jcc, CMOVcc, SETcc.
+  if (isJumpIf(code) || (code >= (TWO | 0x40) && code <= (TWO | 0x4f)) || (code >= (TWO | 0x90) && code <= (TWO | 0x9f))) {
+    return FLAGS_READ;
   }
   switch (code) {
     case 0x80:
     case 0x81:
     case 0x83:
-      return modrmReg(op) == 2 || modrmReg(op) == 3 ? FLAGS_SEEN : FLAGS_SET;
+      return modrmReg(op) == 2 || modrmReg(op) == 3 ? FLAGS_READ_AND_SET : FLAGS_SET;
     case 0x84:
     case 0x85:
     case 0xa8:
@@ -82,6 +116,14 @@ function flagEffect(op: u32): u32 {
     case TWO | 0xc0:
     case TWO | 0xc1:
       return FLAGS_SET;
+    case 0xe0:
+    case 0xe1:
+      return FLAGS_READ;
+    case 0xe2:
+    case 0xe3:
+    case 0xe9:
+    case 0xeb:
+      return FLAGS_KEPT;
     case 0x63:
       // ARPL outside 64-bit mode.
       return is64 ? FLAGS_KEPT : FLAGS_SEEN;

@@ -20,12 +20,15 @@ import {
   unsigned,
 } from "./wasm";
 
-/** Type of a translated function: entry (i32), base (i64), instructions left (i64) -> (). */
+/** Type of a translated function: entry (i32), base (i64), instructions left (i64), calls around it (i32) -> RIP (i64),
+ * instructions left (i64). */
 export const TYPE_ENTRY: u32 = 0;
-/** Of the function that goes to the next: RIP (i64), instructions left (i64) -> (). */
+/** Of the function that goes to the next: RIP (i64), instructions left (i64), calls around it (i32) -> as TYPE_ENTRY. */
 const TYPE_CHAIN: u32 = 2;
-/** Of the function that it asks about an entry in doubt: RIP (i64) -> i32. */
-const TYPE_REVIVE: u32 = 7;
+/** Of the function that the run loop calls: entry (i32), base (i64), instructions left (i64), function (i32) -> (). */
+const TYPE_ENTER: u32 = 7;
+/** Of the function that both of these ask about an entry in doubt: RIP (i64) -> i32. */
+const TYPE_REVIVE: u32 = 8;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
@@ -62,26 +65,27 @@ function beginSection(id: u32): void {
 }
 function endSection(): void { patch(sectionSize, position - sectionSize - 5); }
 
-function type(parameters: u32, count: u32, result: u32): void {
+function type(parameters: u32, count: u32, result: u32, results: u32): void {
   byte(TYPE_FUNCTION);
   unsigned(count);
   for (let i: u32 = 0; i < count; i++) byte(((parameters >> i) & 1) != 0 ? TYPE_I64 : TYPE_I32);
-  unsigned(result == 0 ? 0 : 1);
-  if (result != 0) byte(result);
+  unsigned(results);
+  for (let i: u32 = 0; i < results; i++) byte(result);
 }
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(8);
+  unsigned(9);
   // Bit i of the first argument: parameter i is an i64.
-  type(0b110, 3, 0);
-  type(0b1100, 4, 0);
-  type(0b11, 2, 0);
-  type(0, 0, 0);
-  type(0, 1, TYPE_I32);
-  type(0b11, 2, TYPE_I64);
-  type(0, 0, TYPE_I32);
-  type(0b1, 1, TYPE_I32);
+  type(0b0110, 4, TYPE_I64, 2);
+  type(0b1100, 4, 0, 0);
+  type(0b011, 3, TYPE_I64, 2);
+  type(0, 0, 0, 0);
+  type(0, 1, TYPE_I32, 1);
+  type(0b11, 2, TYPE_I64, 1);
+  type(0, 0, TYPE_I32, 1);
+  type(0b0110, 4, 0, 0);
+  type(0b1, 1, TYPE_I32, 1);
   endSection();
 }
 
@@ -184,16 +188,19 @@ function header(address: u32): void {
 export function beginModule(address: u32, count: u32): void {
   header(address);
   imports();
-  functions(count, TYPE_ENTRY, IMPORTED_FUNCTIONS);
+  beginFunctions(count);
+  for (let i: u32 = 0; i < count; i++) unsigned(TYPE_ENTRY);
+  endSection();
+  exportFunctions(count, IMPORTED_FUNCTIONS);
   branchHints(count, IMPORTED_FUNCTIONS);
   beginCode(count);
 }
 
-/** Index of reviveJump() in the module of chain.ts, and of the one function that it exports. */
+/** Index of reviveJump() in the module of chain.ts, and of the first of the two functions that it exports. */
 export const FUNCTION_REVIVE: u32 = 0;
-const CHAIN_FUNCTION: u32 = 1;
+const FIRST_OF_CHAIN: u32 = 1;
 
-/** As beginModule(), for the one function of chain.ts: it needs the table, and of the core's functions only one. */
+/** As beginModule(), for the two functions of chain.ts: they need the table, and of the core's functions only one. */
 export function beginChainModule(address: u32): void {
   header(address);
   beginSection(SECTION_IMPORT);
@@ -208,17 +215,23 @@ export function beginChainModule(address: u32): void {
   byte(0);
   unsigned(0);
   endSection();
-  functions(1, TYPE_CHAIN, CHAIN_FUNCTION);
-  branchHints(1, CHAIN_FUNCTION);
-  beginCode(1);
+  beginFunctions(2);
+  unsigned(TYPE_CHAIN);
+  unsigned(TYPE_ENTER);
+  endSection();
+  exportFunctions(2, FIRST_OF_CHAIN);
+  branchHints(2, FIRST_OF_CHAIN);
+  beginCode(2);
 }
 
-/** Declares and exports functions of one type, whose indices begin with `first`. */
-function functions(count: u32, typeIndex: u32, first: u32): void {
+/** Begins the section that declares functions: their types' indices follow. */
+function beginFunctions(count: u32): void {
   beginSection(SECTION_FUNCTION);
   unsigned(count);
-  for (let i: u32 = 0; i < count; i++) unsigned(typeIndex);
-  endSection();
+}
+
+/** Exports functions whose indices begin with `first`. */
+function exportFunctions(count: u32, first: u32): void {
   beginSection(SECTION_EXPORT);
   unsigned(count);
   for (let i: u32 = 0; i < count; i++) {

@@ -13,7 +13,7 @@ import {
   leaveLabel,
 } from "./context";
 import { noteKind, signExtend } from "./flags";
-import { LIGHT_KEEPS_FLAGS, emitLightHandler, registerSet } from "./handler";
+import { emitHandlerAside, registerSet } from "./handler";
 import { pushImmediate, sizeOf } from "./integer";
 import { flagsAreDead } from "./liveness";
 import { FUNCTION_MULTIPLY_HIGH, FUNCTION_MULTIPLY_HIGH_SIGNED } from "./module";
@@ -201,7 +201,7 @@ export function emitDivide(op: u32, isSigned: bool): bool {
   popRegister(RDX, size);
   byte(ELSE);
   enterLabel();
-  emitLightHandler(op, registerSet(RAX) | registerSet(RDX), LIGHT_KEEPS_FLAGS);
+  emitHandlerAside(op, registerSet(RAX) | registerSet(RDX));
   leaveLabel();
   byte(END);
   return true;

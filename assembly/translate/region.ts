@@ -157,7 +157,7 @@ function endsBlock(op: u32): bool {
 }
 
 /** Instructions of a block and those that follow it. */
-function instructionsFrom(index: u32): u32 {
+export function instructionsFrom(index: u32): u32 {
   let sum: u32 = 0;
   for (let i = index; i < count; i++) sum += load<u32>(regionBlock(i), BLOCK_COUNT);
   return sum;

@@ -1,4 +1,4 @@
-import { EMITTER } from "../../assembly/state";
+import { EMITTER, ENTER_FUNCTION } from "../../assembly/state";
 
 /** What the core exports for translated code, in the order of assembly/translate/module.ts. */
 const SUPPORT = [
@@ -44,7 +44,8 @@ export class Translations {
   connect(core: WebAssembly.Exports): void {
     this.core = core as unknown as TranslatorExports;
     this.table = core["table"] as WebAssembly.Table;
-    this.first = this.next = this.table.length;
+    const enter = this.table.grow(1);
+    this.first = this.next = enter + 1;
     const support: WebAssembly.ModuleImports = { M: this.memory };
     SUPPORT.forEach((name, index) => {
       support[String.fromCharCode(FIRST_NAME + index)] = core[name] as WebAssembly.ImportValue;
@@ -55,6 +56,8 @@ export class Translations {
       c: { M: this.memory, T: this.table, a: core["reviveJump"] as WebAssembly.ImportValue },
     });
     support[String.fromCharCode(FIRST_NAME + SUPPORT.length)] = exports["0"] as WebAssembly.ImportValue;
+    this.table.set(enter, exports["1"] as () => void);
+    new DataView(this.memory.buffer).setUint32(ENTER_FUNCTION, enter, true);
   }
 
   /** Compiles the module at `address` in the core's memory. @returns the index of its first function in the table */

@@ -12,7 +12,7 @@ import {
   enterLabel,
   leaveLabel,
 } from "../context";
-import { LIGHT_KEEPS_FLAGS, registerSet } from "../handler";
+import { registerSet } from "../handler";
 import { canRm, mask, popRegister, pushRm } from "../operands";
 import {
   END,
@@ -112,7 +112,7 @@ function fromInteger(op: u32, size: u32): bool {
   if (size == 3) byte(wide ? F64_CONVERT_I64_S : F64_CONVERT_I32_S);
   else byte(wide ? F32_CONVERT_I64_S : F32_CONVERT_I32_S);
   access(size == 3 ? F64_STORE : F32_STORE, xmmReg(op));
-  if (!exact) endWithHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  if (!exact) endWithHandler(op, 0);
   return true;
 }
 
@@ -160,7 +160,7 @@ function toInteger(op: u32, size: u32, truncate: bool): bool {
   localGet(LOCAL_RESULT);
   if (!wide) mask(2);
   popRegister(regAddress(op), wide ? 3 : 2);
-  endWithHandler(op, registerSet(regAddress(op)), LIGHT_KEEPS_FLAGS);
+  endWithHandler(op, registerSet(regAddress(op)));
   return true;
 }
 
@@ -180,7 +180,7 @@ function widen(op: u32): bool {
   localGet(LOCAL_F32);
   byte(F64_PROMOTE_F32);
   access(F64_STORE, xmmReg(op));
-  endWithHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  endWithHandler(op, 0);
   return true;
 }
 
@@ -211,7 +211,7 @@ function narrow(op: u32): bool {
   beginStore();
   localGet(LOCAL_F32);
   access(F32_STORE, xmmReg(op));
-  endWithHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  endWithHandler(op, 0);
   return true;
 }
 

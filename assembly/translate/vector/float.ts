@@ -15,8 +15,8 @@ import {
   leaveLabel,
   setFlagKind,
 } from "../context";
-import { noteKind, readRaw } from "../flags";
-import { LIGHT_KEEPS_FLAGS, LIGHT_SETS_FLAGS, emitLightHandler } from "../handler";
+import { readRaw, writeKind } from "../flags";
+import { LIGHT_SETS_FLAGS, emitLightHandler } from "../handler";
 import { KIND_RAW } from "../support";
 import {
   END,
@@ -167,7 +167,7 @@ function emitArithmetic(op: u32, operation: u32, size: u32): bool {
   beginStore();
   localGet(localFloat(size));
   access(storeFloat(size), xmmReg(op));
-  endWithHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  endWithHandler(op, 0);
   return true;
 }
 
@@ -213,7 +213,7 @@ function emitExtreme(op: u32, operation: u32, size: u32): bool {
   else byte(size == 2 ? F32_GT : F64_GT);
   byte(SELECT);
   access(storeFloat(size), xmmReg(op));
-  endWithHandler(op, 0, LIGHT_KEEPS_FLAGS);
+  endWithHandler(op, 0);
   return true;
 }
 
@@ -245,7 +245,8 @@ function emitCompare(op: u32, size: u32): bool {
   i64Const(0x100);
   byte(I64_OR);
   localSet(LOCAL_FLAG_A);
-  noteKind(KIND_RAW);
+  // At once: on the handler's path memory has them too.
+  writeKind(KIND_RAW);
   beginHandlerPath();
   setFlagKind(kind);
   emitLightHandler(op, 0, LIGHT_SETS_FLAGS);

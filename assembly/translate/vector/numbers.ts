@@ -6,7 +6,7 @@
 import { DAZ, PE, PM, RC } from "../../execute/sse/mxcsr";
 import { MXCSR } from "../../state";
 import { enterLabel, leaveLabel } from "../context";
-import { emitLightHandler } from "../handler";
+import { emitHandlerAside } from "../handler";
 import { hint } from "../module";
 import {
   BLOCK,
@@ -59,9 +59,9 @@ export function endQuick(): void {
 }
 
 /** The whole second half: the handler by a light call. */
-export function endWithHandler(op: u32, writes: u32, flags: u32): void {
+export function endWithHandler(op: u32, writes: u32): void {
   beginHandlerPath();
-  emitLightHandler(op, writes, flags);
+  emitHandlerAside(op, writes);
   endQuick();
 }
 

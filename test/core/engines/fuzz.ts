@@ -1,8 +1,8 @@
 // The fuzzer's loop: programs from consecutive seeds through the interpreter and through the translator.
 
-import { compare, listing, minimise } from "./compare";
-import { Engine } from "./engine";
-import { makeProgram, type Program } from "./program";
+import { compare, describe, listing, minimise } from "./compare";
+import { Engine, type Stop } from "./engine";
+import { makeProgram, type Program, type Slice } from "./program";
 
 /** Instructions that a program runs, about: some run long, for what is only done to very hot code. */
 export function programLength(seed: number): number {
@@ -10,6 +10,9 @@ export function programLength(seed: number): number {
 }
 /** Runs before translation: one for every program, by its seed. 4 and above make regions of several blocks. */
 const THRESHOLDS: readonly number[] = [1, 2, 5, 12];
+
+/** Instructions that explain() shows. */
+const WAY_LENGTH = 60;
 
 export interface Report {
   readonly programs: number;
@@ -58,7 +61,26 @@ export function explain(program: Program, threshold: number): string {
     "minimised:",
     listing(least),
     difference(least) ?? "",
+    "the way to it:",
+    ...wayTo(least, interpreter, difference),
   ].join("\n");
+}
+
+/** What the reference does on its last instructions before the first limit at which the engines differ. */
+function wayTo(program: Program, interpreter: Engine, difference: (program: Program) => string | undefined): string[] {
+  const before = program.slices.slice(0, interpreter.run(program).stops.length - 1);
+  const last = program.slices[before.length] as Slice;
+  const cut = (instructions: number): Program => ({
+    ...program,
+    slices: [...before, { ...last, length: instructions }],
+  });
+  let wrong = 1;
+  while (wrong < last.length && difference(cut(wrong)) === undefined) wrong++;
+  const way: string[] = [];
+  for (let n = Math.max(1, wrong - WAY_LENGTH); n <= wrong; n++) {
+    way.push(describe(interpreter.run(cut(n)).stops.at(-1) as Stop));
+  }
+  return [...way, difference(cut(wrong)) ?? ""];
 }
 
 /** As fuzz(), with regions compiled away from this thread while the program runs on. */

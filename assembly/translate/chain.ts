@@ -1,7 +1,7 @@
 // The functions between the run loop and the regions, and between one region and the next. Every region goes on with the
 // first: it looks RIP up in the jump cache and calls the function there as a tail call (WebAssembly tail call proposal:
-// return_call_indirect), or returns to the run loop with RIP and the count in memory. An entry whose tag is of another time it has looked at
-// by the core. The second is what the run loop calls. They are a module of their own, since AssemblyScript has no tail calls and no functions of two results, and
+// return_call_indirect), or returns to the run loop with RIP and the count in memory. The second is what the run loop
+// calls. They are a module of their own, since AssemblyScript has no tail calls and no functions of two results, and
 // since a module that imports the core's table costs the table's length to make.
 
 import {
@@ -21,15 +21,23 @@ import {
   STATISTIC_CHAINED,
 } from "../state";
 import { STOPPED } from "./context";
-import { FUNCTION_REVIVE, TYPE_ENTRY, beginBodies, beginBody, beginChainModule, endBody, endModule, hintedIf } from "./module";
 import {
-  BLOCK,
+  FUNCTION_REVIVE,
+  TYPE_ENTRY,
+  beginBodies,
+  beginBody,
+  beginChainModule,
+  endBody,
+  endModule,
+  hint,
+  hintedIf,
+} from "./module";
+import {
   BR,
-  BR_IF,
   CALL_INDIRECT,
+  ELSE,
   END,
   I32_AND,
-  I32_EQZ,
   I32_LOAD,
   I32_LOAD16_U,
   I32_SHL,
@@ -39,7 +47,6 @@ import {
   I64_GE_U,
   I64_LOAD,
   I64_LOAD16_U,
-  I64_NE,
   I64_SHR_U,
   I64_STORE,
   I64_SUB,
@@ -48,6 +55,7 @@ import {
   LOOP,
   RETURN,
   RETURN_CALL_INDIRECT,
+  TYPE_I32,
   TYPE_VOID,
   access,
   byte,
@@ -74,9 +82,8 @@ const ENTER_TARGET: u32 = 3;
 const ENTER_RIP: u32 = 4;
 const ENTER_CACHE_ENTRY: u32 = 5;
 
-/** Looks RIP up: `entry` becomes where it would be. Branches out of `labels` labels if it is not there; else pushes
- * whether all that is there may run. */
-function lookUp(rip: u32, left: u32, entry: u32, labels: u32): void {
+/** Pushes whether the jump cache knows what is at RIP, and whether all of it may run; `entry` is where it would be. */
+function lookUp(rip: u32, left: u32, entry: u32): void {
   localGet(rip);
   localGet(rip);
   i64Const(12);
@@ -93,18 +100,21 @@ function lookUp(rip: u32, left: u32, entry: u32, labels: u32): void {
   i32Const(0);
   access(I64_LOAD, JUMP_KEY);
   byte(I64_XOR);
-  byte(I64_NE);
-  hintedIf(false);
+  byte(I64_EQ);
+  // Of another time: the core looks at it.
+  hint(true);
+  byte(IF);
+  byte(TYPE_I32);
+  i32Const(1);
+  byte(ELSE);
   localGet(rip);
   call(FUNCTION_REVIVE);
-  byte(I32_EQZ);
-  byte(BR_IF);
-  unsigned(labels);
   byte(END);
   localGet(left);
   localGet(entry);
   access(I64_LOAD16_U, JUMP_CACHE + JUMP_NEEDS);
   byte(I64_GE_U);
+  byte(I32_AND);
 }
 
 function countChained(): void {
@@ -132,9 +142,7 @@ function storePlace(rip: u32, left: u32): void {
 /** The function that regions go on with, TYPE_CHAIN. */
 function emitChainBody(): void {
   beginBody(0, 1);
-  byte(BLOCK);
-  byte(TYPE_VOID);
-  lookUp(CHAIN_RIP, CHAIN_LEFT, CHAIN_CACHE_ENTRY, 1);
+  lookUp(CHAIN_RIP, CHAIN_LEFT, CHAIN_CACHE_ENTRY);
   hintedIf(true);
   countChained();
   localGet(CHAIN_CACHE_ENTRY);
@@ -149,7 +157,6 @@ function emitChainBody(): void {
   unsigned(TYPE_ENTRY);
   unsigned(0);
   byte(END);
-  byte(END);
   storePlace(CHAIN_RIP, CHAIN_LEFT);
   i64Const(STOPPED);
   i64Const(0);
@@ -159,8 +166,6 @@ function emitChainBody(): void {
 /** The function that the run loop calls, TYPE_ENTER: what returns to nobody's call goes on from here. */
 function emitEnterBody(): void {
   beginBody(1, 1);
-  byte(BLOCK);
-  byte(TYPE_VOID);
   byte(LOOP);
   byte(TYPE_VOID);
   localGet(ENTER_BLOCK);
@@ -179,7 +184,7 @@ function emitEnterBody(): void {
   byte(TYPE_VOID);
   byte(RETURN);
   byte(END);
-  lookUp(ENTER_RIP, ENTER_LEFT, ENTER_CACHE_ENTRY, 2);
+  lookUp(ENTER_RIP, ENTER_LEFT, ENTER_CACHE_ENTRY);
   hintedIf(true);
   countChained();
   localGet(ENTER_CACHE_ENTRY);
@@ -193,7 +198,6 @@ function emitEnterBody(): void {
   localSet(ENTER_TARGET);
   byte(BR);
   unsigned(1);
-  byte(END);
   byte(END);
   byte(END);
   storePlace(ENTER_RIP, ENTER_LEFT);

@@ -41,9 +41,9 @@ const GENERATION_BITS: u64 = <u64>((GENERATIONS - 1) << GENERATION_SHIFT) << KEY
 /** No tag: nothing jumps there, since it is not canonical. */
 const NO_TAG: u64 = 0x8000_0000_0000_0000;
 
-/** Flushes since the start. */
-let flushes: u64 = 0;
 let generation: u32 = 0;
+/** Times that a mapping or a translation ended, since the start. */
+let endings: u64 = 0;
 
 /** One byte for each linear page (hashed): 1 if the cache may have an entry for a RIP of it. */
 const CODE_PAGES: u32 = 8192;
@@ -64,12 +64,12 @@ export function updateJumpKey(): void {
   const set = (load<u32>(TLB_SET) - TLB) / TLB_SET_SIZE;
   const view = (set << 1) | u32(load<u32>(CODE_MODE) == MODE_64);
   store<u64>(JUMP_KEY, <u64>((generation << GENERATION_SHIFT) | view) << KEY_SHIFT);
-  store<u64>(CALL_KEY, (flushes << GENERATION_SHIFT) | view);
+  store<u64>(CALL_KEY, (endings << GENERATION_SHIFT) | view);
 }
 
 /** A mapping or a translation ended: every entry is in doubt. */
 export function flushJumps(): void {
-  flushes++;
+  endings++;
   generation++;
   if (generation == GENERATIONS) dropJumps();
   else updateJumpKey();
@@ -78,11 +78,16 @@ export function flushJumps(): void {
 /** The mapping of one page of 4 KiB ended; as a rule it has no code. */
 export function flushJumpsOf(address: u64): void {
   if (load<u8>(codePage(address)) != 0) flushJumps();
+  else {
+    // A region may have come to the page by itself, and a call of it may be under way.
+    endings++;
+    updateJumpKey();
+  }
 }
 
 /** Empties the cache: blocks are gone, or generations begin anew. */
 export function dropJumps(): void {
-  flushes++;
+  endings++;
   generation = 0;
   for (let i: u32 = 0; i < JUMP_CACHE_ENTRIES; i++) store<u64>(JUMP_CACHE + i * JUMP_ENTRY_SIZE, NO_TAG, JUMP_TAG);
   memory.fill(codePages, 0, CODE_PAGES);

@@ -27,7 +27,7 @@ export const TYPE_ENTRY: u32 = 0;
 const TYPE_CHAIN: u32 = 2;
 /** Of the function that the run loop calls: entry (i32), base (i64), instructions left (i64), function (i32) -> (). */
 const TYPE_ENTER: u32 = 7;
-/** Of the function that is asked about an entry of the jump cache in doubt: RIP (i64) -> i32. */
+/** Of the function that both of these ask about an entry in doubt: RIP (i64) -> i32. */
 const TYPE_REVIVE: u32 = 8;
 
 // Indices of the imported functions; the order of importAll().
@@ -203,9 +203,9 @@ export function beginModule(address: u32, count: u32): void {
   beginCode(count);
 }
 
-/** Index of reviveJump() in the module of chain.ts, and of the first of those that it exports. */
+/** Index of reviveJump() in the module of chain.ts, and of the first of the two functions that it exports. */
 export const FUNCTION_REVIVE: u32 = 0;
-const CHAIN_FUNCTION: u32 = 1;
+const FIRST_OF_CHAIN: u32 = 1;
 
 /** As beginModule(), for the two functions of chain.ts: they need the table, and of the core's functions only one. */
 export function beginChainModule(address: u32): void {
@@ -226,8 +226,8 @@ export function beginChainModule(address: u32): void {
   unsigned(TYPE_CHAIN);
   unsigned(TYPE_ENTER);
   endSection();
-  exportFunctions(2, CHAIN_FUNCTION);
-  branchHints(2, CHAIN_FUNCTION);
+  exportFunctions(2, FIRST_OF_CHAIN);
+  branchHints(2, FIRST_OF_CHAIN);
   beginCode(2);
 }
 

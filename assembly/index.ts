@@ -12,6 +12,7 @@ export { invalidateCode } from "./decode/blocks";
 export { updateMode } from "./system/mode";
 export { emitChain } from "./translate/chain";
 export { mayChain } from "./translate/guard";
+export { refillTlb } from "./memory/paging";
 export { reviveJump } from "./translate/jump-cache";
 export { emitQueued, emittedFunctions, installed } from "./translate/translator";
 // For translated code (emulator/cpu/translations.ts).

@@ -12,8 +12,12 @@ import {
   PAGE_ROM,
   RAM_BASE,
   STATISTIC_TLB_FILLS,
+  LONG_MODE,
   TLB,
+  TLB_READ_TAG,
+  TLB_SET,
   TLB_SET_SIZE,
+  TLB_WRITE_TAG,
 } from "../state";
 import {
   CR0_PG,
@@ -28,7 +32,7 @@ import {
 } from "../system/mode";
 import { raisePageFault } from "../system/exceptions";
 import { TLB_GLOBAL, TLB_INVALID, TLB_LARGE, tlbEntry, tlbFill, tlbNoteLarge } from "./tlb";
-import { readPhysical, writePhysical } from "./slow";
+import { isCanonical, readPhysical, writePhysical } from "./slow";
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -64,11 +68,15 @@ let pageShift: u32 = 0;
 
 const entryBuffer = memory.data(8, 8);
 
+/** True while tables that are in no RAM count as not present: their device must not notice. */
+let onlyRam: bool = false;
+
 function readEntry(physical: u64, size: u32): u64 {
   if (physical < 0x100000000 && load<u8>(PAGE_KIND + <u32>(physical >> 12)) == <u8>PAGE_RAM) {
     const pointer = RAM_BASE + <u32>physical;
     return size == 8 ? load<u64>(pointer) : <u64>load<u32>(pointer);
   }
+  if (onlyRam) return 0;
   store<u64>(entryBuffer, 0);
   readPhysical(physical, size, <u32>entryBuffer);
   return load<u64>(entryBuffer);
@@ -92,20 +100,52 @@ export function translate(address: u64, access: u32, set: u32): u64 {
   const fault = walk(address, access, user, index);
   if (fault >= 0) raisePageFault(address, <u32>fault);
 
+  if (fill) fillFromLeaf(set, address, user, index);
+  return physicalOf(address);
+}
+
+/** Of an address that was walked to last. */
+// @ts-ignore: decorator
+@inline function physicalOf(address: u64): u64 {
   const mask = ((<u64>1) << pageShift) - 1;
-  const physical = (leaf & FRAME & ~mask) | (address & mask);
-  if (fill) {
-    const readable = allows(ACCESS_READ, user, index);
-    const writable = (leaf & D) != 0 && allows(ACCESS_WRITE, user, index);
-    const executable = allows(ACCESS_EXECUTE, user, index);
-    let attributes: u32 = (leaf & G) != 0 && (load<u64>(CR4) & CR4_PGE) != 0 ? TLB_GLOBAL : 0;
-    if (pageShift != 12) {
-      attributes |= TLB_LARGE;
-      tlbNoteLarge(address, pageShift);
-    }
-    fillEntry(set, address, physical & ~0xfff, readable, writable, executable, attributes);
+  return (leaf & FRAME & ~mask) | (address & mask);
+}
+
+/** Fills the entry of an address that was walked to last. */
+function fillFromLeaf(set: u32, address: u64, user: bool, index: u32): void {
+  const readable = allows(ACCESS_READ, user, index);
+  const writable = (leaf & D) != 0 && allows(ACCESS_WRITE, user, index);
+  const executable = allows(ACCESS_EXECUTE, user, index);
+  let attributes: u32 = (leaf & G) != 0 && (load<u64>(CR4) & CR4_PGE) != 0 ? TLB_GLOBAL : 0;
+  if (pageShift != 12) {
+    attributes |= TLB_LARGE;
+    tlbNoteLarge(address, pageShift);
   }
-  return physical;
+  fillEntry(set, address, physicalOf(address) & ~0xfff, readable, writable, executable, attributes);
+}
+
+/** In place of a size: 16 bytes at a multiple of 16. */
+export const ALIGNED_16_BYTES: u32 = 32;
+
+/**
+ * For translated code that has not found its access in the TLB: fills it, if the access is to plain RAM and allowed.
+ * @returns 1 if the TLB lets the access through now; 0 if the instruction is its handler's business, faults included
+ */
+export function refillTlb(address: u64, size: u32, write: u32): u32 {
+  const set = load<u32>(TLB_SET);
+  const index = (set - TLB) / TLB_SET_SIZE;
+  if (index == 3 || (load<u64>(CR0) & CR0_PG) == 0) return 0;
+  if (load<u32>(LONG_MODE) != 0 && !isCanonical(address)) return 0;
+  if (size == ALIGNED_16_BYTES ? (address & 15) != 0 : (<u32>address & 0xfff) + size > 0x1000) return 0;
+  const user = (index & 1) != 0;
+  onlyRam = true;
+  const fault = walk(address, write, user, index);
+  onlyRam = false;
+  if (fault >= 0) return 0;
+  fillFromLeaf(set, address, user, index);
+  const entry = tlbEntry(set, address);
+  const tag = write != 0 ? load<u64>(entry, TLB_WRITE_TAG) : load<u64>(entry, TLB_READ_TAG);
+  return u32(tag == (address & ~0xfff));
 }
 
 function fillEntry(

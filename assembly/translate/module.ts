@@ -29,6 +29,8 @@ const TYPE_CHAIN: u32 = 2;
 const TYPE_ENTER: u32 = 7;
 /** Of the function that both of these ask about an entry in doubt: RIP (i64) -> i32. */
 const TYPE_REVIVE: u32 = 8;
+/** Of refillTlb(): address (i64), bytes (i32), 1 to write (i32) -> i32. */
+const TYPE_REFILL: u32 = 9;
 
 // Indices of the imported functions; the order of importAll().
 export const FUNCTION_HANDLER: u32 = 0;
@@ -41,8 +43,9 @@ export const FUNCTION_X87_LOAD: u32 = 6;
 export const FUNCTION_X87_STORE: u32 = 7;
 export const FUNCTION_X87_OPERATE: u32 = 8;
 export const FUNCTION_X87_INTEGER: u32 = 9;
-export const FUNCTION_CHAIN: u32 = 10;
-const IMPORTED_FUNCTIONS: u32 = 11;
+export const FUNCTION_REFILL_TLB: u32 = 10;
+export const FUNCTION_CHAIN: u32 = 11;
+const IMPORTED_FUNCTIONS: u32 = 12;
 /** Of the functions of execute/x87/direct.ts: op (i32), CODE_BASE (i64), offset (i64), pointer (i32) -> (). */
 const TYPE_X87: u32 = 7;
 
@@ -81,7 +84,7 @@ function type(parameters: u32, count: u32, result: u32, results: u32): void {
 
 function types(): void {
   beginSection(SECTION_TYPE);
-  unsigned(9);
+  unsigned(10);
   // Bit i of the first argument: parameter i is an i64.
   type(0b0110, 4, TYPE_I64, 2);
   type(0b1100, 4, 0, 0);
@@ -92,6 +95,7 @@ function types(): void {
   type(0, 0, TYPE_I32, 1);
   type(0b0110, 4, 0, 0);
   type(0b1, 1, TYPE_I32, 1);
+  type(0b001, 3, TYPE_I32, 1);
   endSection();
 }
 
@@ -135,6 +139,7 @@ function imports(): void {
   importFunction(FUNCTION_MULTIPLY_HIGH_SIGNED, 5);
   importFunction(FUNCTION_MAY_CHAIN, 6);
   for (let index = FUNCTION_X87_LOAD; index <= FUNCTION_X87_INTEGER; index++) importFunction(index, TYPE_X87);
+  importFunction(FUNCTION_REFILL_TLB, TYPE_REFILL);
   importFunction(FUNCTION_CHAIN, TYPE_CHAIN);
   endSection();
 }

@@ -48,7 +48,8 @@ import {
   nextOffset,
   setRegister,
 } from "./context";
-import { hintedIf } from "./module";
+import { ALIGNED_16_BYTES } from "../memory/paging";
+import { FUNCTION_REFILL_TLB, hintedIf } from "./module";
 import {
   END,
   I32_ADD,
@@ -72,8 +73,11 @@ import {
   I64_STORE16,
   I64_STORE32,
   I64_STORE8,
+  IF,
+  TYPE_VOID,
   access,
   byte,
+  call,
   i32Const,
   i64Const,
   localGet,
@@ -250,15 +254,25 @@ export function pushPointer(): void {
 }
 
 /**
- * Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag. What the TLB does not let through is the
- * handler's: it fills the TLB, or sees to the fault, the device or the decoded code there.
+ * Pushes where in linear memory LOCAL_ADDRESS is, for an access by its tag. If the TLB does not let it through and can't
+ * be filled so that it does, the instruction is its handler's, who sees to the fault, the device or the decoded code.
  */
 export function locateMemory(size: u32, tag: u32): void {
   probe(size, tag);
   byte(I32_EQZ);
   hintedIf(false);
   enterLabel();
+  localGet(LOCAL_ADDRESS);
+  i32Const(size == ALIGNED_16 ? ALIGNED_16_BYTES : 1 << size);
+  i32Const(tag == TLB_WRITE_TAG ? 1 : 0);
+  call(FUNCTION_REFILL_TLB);
+  byte(I32_EQZ);
+  byte(IF);
+  byte(TYPE_VOID);
+  enterLabel();
   leaveToHandler();
+  leaveLabel();
+  byte(END);
   leaveLabel();
   byte(END);
   pushPointer();

@@ -12,6 +12,7 @@ const SUPPORT = [
   "x87Store",
   "x87Operate",
   "x87Integer",
+  "refillTlb",
 ] as const;
 
 const FIRST_NAME = "a".charCodeAt(0);

@@ -153,12 +153,14 @@ export class DiskPanel implements PanelServices {
   async run(action: () => Promise<string | undefined>): Promise<void> {
     try {
       const news = await action();
-      if (news !== undefined) this.say(news);
       this.others.postMessage("changed");
+      // First the list: whoever reads the news finds it there.
+      await this.refresh();
+      if (news !== undefined) this.say(news);
     } catch (error) {
+      await this.refresh();
       this.complain(error);
     }
-    await this.refresh();
   }
 
   private async create(): Promise<void> {

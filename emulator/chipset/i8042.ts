@@ -1,6 +1,7 @@
 import type { InterruptLine, PortBus } from "./bus";
 import { BytePorts } from "./byte-ports";
-import { Ps2Keyboard, Ps2Mouse } from "./ps2";
+import { Ps2Keyboard } from "./ps2-keyboard";
+import { Ps2Mouse } from "./ps2-mouse";
 import { ScancodeTranslator } from "./scancode-translation";
 
 // Status register, port 0x64

@@ -4,7 +4,7 @@ import type { BootImage } from "./boot/types";
 import type { PowerEvent } from "./chipset/chipset";
 import { applyInitialState } from "./cpu/initial-state";
 import { Emitter } from "./emitter";
-import type { MachineInput } from "./input/machine-input";
+import type { InputApi } from "./input/machine-input";
 import {
   ConfigurationError,
   type DriveAttachment,
@@ -153,7 +153,7 @@ export class Machine {
   }
 
   /** The machine's keyboard and mouse. */
-  get input(): MachineInput {
+  get input(): InputApi {
     return this.board.input;
   }
 

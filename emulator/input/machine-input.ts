@@ -112,3 +112,6 @@ export class MachineInput {
     this.pointer.reset();
   }
 }
+
+/** What the machine's users have of it; the rest is between the machine's parts. */
+export type InputApi = Omit<MachineInput, "onLeds" | "setScreen" | "reset">;

@@ -1,7 +1,7 @@
 import type { AbsolutePointer, PointerReport } from "../../input/pointer-input";
 import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
 import { VM_PKT_COMP, VM_PKT_DATA_INBAND, type Packet } from "../../vmbus/packets";
-import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
+import { PIPE_OFFER } from "../../vmbus/pipe";
 import { AXIS_MAXIMUM } from "./hid-descriptors";
 import {
   decodeMouseRequest,
@@ -18,12 +18,7 @@ const WHEEL_LIMIT = 0x7fff;
 
 /** Hyper-V's mouse: HID reports of an absolute pointer, once the guest's driver knows the device. */
 export class SyntheticMouse implements VmbusDevice, AbsolutePointer {
-  readonly offer: OfferDescription = {
-    interfaceId: MOUSE_INTERFACE,
-    instanceId: MOUSE_INSTANCE,
-    flags: VMBUS_CHANNEL_NAMED_PIPE_MODE,
-    userDefined: Uint8Array.of(VMBUS_PIPE_TYPE_MESSAGE, 0, 0, 0),
-  };
+  readonly offer = { interfaceId: MOUSE_INTERFACE, instanceId: MOUSE_INSTANCE, ...PIPE_OFFER };
   readonly name = "Mouse";
   private channel: DeviceChannel | undefined;
   private state: "closed" | "open" | "described" | "active" = "closed";

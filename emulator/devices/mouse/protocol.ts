@@ -1,3 +1,4 @@
+import { PIPE_HEADER_SIZE, PIPE_PACKET_TYPE_DATA } from "../../vmbus/pipe";
 import { HID_DESCRIPTOR, REPORT_DESCRIPTOR } from "./hid-descriptors";
 
 // The synthetic mouse's messages ("synthhid"), in a pipe: pipe header, u32 type, u32 size, and what the type has. Names
@@ -15,9 +16,6 @@ const SYNTHHID_INIT_DEVICE_INFO = 2;
 const SYNTHHID_INIT_DEVICE_INFO_ACK = 3;
 const SYNTHHID_INPUT_REPORT = 4;
 
-/** vmbuspipe_hdr: u32 packet type, u32 size of what follows. */
-const PIPE_HEADER_SIZE = 8;
-const PIPE_PACKET_TYPE_DATA = 1;
 const MESSAGE_HEADER_SIZE = 8;
 const BODY = PIPE_HEADER_SIZE + MESSAGE_HEADER_SIZE;
 

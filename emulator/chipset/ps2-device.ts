@@ -3,6 +3,8 @@
 export const ACK = 0xfa;
 export const RESEND = 0xfe;
 export const SELF_TEST_PASSED = 0xaa;
+/** Bytes of answers that wait for a guest that only asks; the oldest are lost. */
+export const ANSWER_LIMIT = 64;
 
 /** What both devices share: a queue of bytes to the controller, events behind them, and commands with one parameter. */
 export abstract class Ps2Device {
@@ -42,6 +44,7 @@ export abstract class Ps2Device {
 
   protected answer(...bytes: number[]): void {
     this.queue.push(...bytes);
+    if (this.queue.length > ANSWER_LIMIT) this.queue.splice(0, this.queue.length - ANSWER_LIMIT);
     this.onData();
   }
 

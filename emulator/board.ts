@@ -7,9 +7,12 @@ import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
 import { TimeSync } from "./devices/ic/time-sync";
+import { SyntheticKeyboard } from "./devices/keyboard/keyboard";
+import { SyntheticMouse } from "./devices/mouse/mouse";
 import { IdeController } from "./devices/ide/controller";
 import { StorageDevices } from "./devices/storvsp/storage-devices";
 import { Hypervisor } from "./hyperv/hypervisor";
+import { MachineInput } from "./input/machine-input";
 import type { Log } from "./log";
 import type { DriveLocation, TimeMode } from "./machine-types";
 import type { Disk } from "./storage/disk";
@@ -28,6 +31,9 @@ export interface BoardEvents {
   onPower(event: PowerEvent): void;
   onCrash(parameters: bigint[], message?: string): void;
   onChannels(): void;
+  /** Something outside the guest happened that it may want to look at. */
+  onInput(): void;
+  onLeds(): void;
   onDiscEjected(location: DriveLocation, image: Disk): void;
 }
 
@@ -41,6 +47,7 @@ export class Board {
   readonly hypervisor: Hypervisor;
   readonly vmbus: Vmbus;
   readonly shutdown: Shutdown;
+  readonly input: MachineInput;
   readonly storage: StorageDevices;
   private readonly ide: IdeController;
 
@@ -110,6 +117,7 @@ export class Board {
     this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange(this.timers));
+    this.input = this.createInput();
     this.ide = new IdeController({
       ports,
       pci: chipset.pci,
@@ -132,12 +140,25 @@ export class Board {
     this.hypervisor.reset();
     this.chipset.reset();
     this.ide.reset();
+    this.input.reset();
     this.processor.reset();
   }
 
   /** The time-stamp counter without the guest's own offset: one tick a nanosecond. */
   private readTsc(): bigint {
     return BigInt(this.clock.now());
+  }
+
+  private createInput(): MachineInput {
+    const keyboard = new SyntheticKeyboard();
+    const mouse = new SyntheticMouse();
+    this.vmbus.add(keyboard);
+    this.vmbus.add(mouse);
+    const { keyboard: ps2Keyboard, mouse: ps2Mouse } = this.chipset.keyboardController;
+    const wake = (): void => this.events.onInput();
+    const input = new MachineInput({ timers: this.timers, keyboard, mouse, ps2Keyboard, ps2Mouse, wake });
+    input.onLeds = () => this.events.onLeds();
+    return input;
   }
 
   private createProcessor(core: WebAssembly.Module, memorySize: number, ports: PortBus, mmio: MmioBus): Processor {

@@ -1,5 +1,6 @@
 // The types of the public API (emulator/machine.ts). The command line, the playground and the tests use only these.
 
+import type { KeyboardLeds } from "./input/machine-input";
 import type { Disk } from "./storage/disk";
 
 /** How the guest's clocks advance: with the host's clock, or with retired instructions (bit for bit repeatable). */
@@ -171,6 +172,8 @@ export interface MachineEvents {
   reset: undefined;
   /** A VMBus channel was offered, opened, closed or rescinded. */
   channels: readonly ChannelStatus[];
+  /** The guest switched a lamp of its keyboard. */
+  keyboardLeds: KeyboardLeds;
   /** The guest ejected a disc; its image is the listener's again. */
   discEjected: { readonly location: DriveLocation; readonly image: Disk };
   log: { readonly source: string; readonly message: string };

@@ -4,6 +4,7 @@ import type { BootImage } from "./boot/types";
 import type { PowerEvent } from "./chipset/chipset";
 import { applyInitialState } from "./cpu/initial-state";
 import { Emitter } from "./emitter";
+import type { InputApi } from "./input/machine-input";
 import {
   ConfigurationError,
   type DriveAttachment,
@@ -42,6 +43,7 @@ export class Machine {
   private serialOutput: number[] = [];
   private resetAt = 0;
   private channelsChanged = false;
+  private ledsChanged = false;
   private power: PowerEvent | undefined;
   private crash: StopReason | undefined;
   private tscOffset = 0n;
@@ -61,6 +63,8 @@ export class Machine {
       onPower: (event) => this.onPower(event),
       onCrash: (parameters, message) => this.onCrash(parameters, message),
       onChannels: () => (this.channelsChanged = true),
+      onInput: () => this.runner.wake(),
+      onLeds: () => (this.ledsChanged = true),
       onDiscEjected: (location, image) => this.emitter.emit("discEjected", { location, image }),
     });
     for (const drive of settings.drives ?? []) this.board.storage.attach(drive);
@@ -146,6 +150,11 @@ export class Machine {
   /** Pulls the plug. */
   turnOff(): void {
     this.finish({ kind: "turned-off" });
+  }
+
+  /** The machine's keyboard and mouse. */
+  get input(): InputApi {
+    return this.board.input;
   }
 
   /** Types at COM1: bytes, or text as UTF-8. */
@@ -303,6 +312,10 @@ export class Machine {
     if (this.channelsChanged) {
       this.channelsChanged = false;
       this.emitter.emit("channels", this.board.vmbus.channels());
+    }
+    if (this.ledsChanged) {
+      this.ledsChanged = false;
+      this.emitter.emit("keyboardLeds", this.board.input.leds);
     }
   }
 

@@ -1,6 +1,8 @@
 import type { InterruptLine, PortBus } from "./bus";
 import { BytePorts } from "./byte-ports";
-import { Ps2Keyboard, Ps2Mouse } from "./ps2";
+import { ANSWER_LIMIT } from "./ps2-device";
+import { Ps2Keyboard } from "./ps2-keyboard";
+import { Ps2Mouse } from "./ps2-mouse";
 import { ScancodeTranslator } from "./scancode-translation";
 
 // Status register, port 0x64
@@ -121,6 +123,7 @@ export class I8042 {
 
   private answer(value: number, fromAux = false): void {
     this.queue.push({ value, fromAux });
+    if (this.queue.length > ANSWER_LIMIT) this.queue.shift();
     this.fill();
   }
 

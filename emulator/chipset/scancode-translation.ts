@@ -1,3 +1,5 @@
+import type { Keystroke } from "../input/scan-codes";
+
 // What an 8042 with the XLATE bit makes of set 2 scan codes 0x00..0x7f. From 0x80 on only two codes change:
 // 0x83 (F7) and 0x84 (Alt+SysRq).
 const TABLE: readonly number[] = [
@@ -11,6 +13,27 @@ const TABLE: readonly number[] = [
 ];
 
 const BREAK_PREFIX = 0xf0;
+
+/** The same from 0x80 on. */
+const HIGH_CODES: ReadonlyMap<number, number> = new Map([
+  [0x83, 0x41],
+  [0x84, 0x54],
+]);
+
+/** The other way round. Where two codes become the same, keyboards send the higher one. */
+const SET_2: ReadonlyMap<number, number> = new Map([
+  ...TABLE.map((code, index): [number, number] => [code, index]),
+  ...[...HIGH_CODES].map(([code, translated]): [number, number] => [translated, code]),
+]);
+
+/** The bytes in set 2 of strokes that are given in set 1. */
+export function set2Bytes(strokes: readonly Keystroke[]): number[] {
+  return strokes.flatMap(({ code, prefix, release }) => [
+    ...(prefix === 0 ? [] : [prefix]),
+    ...(release ? [BREAK_PREFIX] : []),
+    SET_2.get(code) ?? 0,
+  ]);
+}
 
 /** Translates a keyboard's bytes from set 2 to set 1; the break prefix 0xf0 becomes bit 7 of the code after it. */
 export class ScancodeTranslator {
@@ -26,7 +49,7 @@ export class ScancodeTranslator {
       this.released = true;
       return undefined;
     }
-    const code = byte === 0x83 ? 0x41 : byte === 0x84 ? 0x54 : (TABLE[byte] ?? byte);
+    const code = HIGH_CODES.get(byte) ?? TABLE[byte] ?? byte;
     const result = this.released ? code | 0x80 : code;
     this.released = false;
     return result;

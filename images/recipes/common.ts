@@ -4,7 +4,7 @@ import { initScript } from "../checkout";
 /** Console on COM1. */
 export const SERIAL_CONSOLE = "console=ttyS0";
 
-/** The Hyper-V drivers of a guest and what a disk, a CD, emulated IDE and a screen need; a kernel may have some built in. */
+/** The Hyper-V drivers of a guest and what a disk, a CD, emulated IDE, a screen, keys and a mouse need; a kernel may have some built in. */
 export const WANTED_MODULES: readonly string[] = [
   "sd_mod",
   "sr_mod",
@@ -16,6 +16,8 @@ export const WANTED_MODULES: readonly string[] = [
   "ata_piix",
   "hv_netvsc",
   "hyperv_fb",
+  "atkbd",
+  "evdev",
   "hid-hyperv",
   "hyperv-keyboard",
 ];

@@ -40,12 +40,14 @@ describe.skipIf(name === undefined)("Enterprise Linux 6.6", () => {
     );
   });
 
-  it("has opened the channel of every integration component, and none was ended", async () => {
+  it("has opened the channel of every device, and none was ended", async () => {
     const { channels, vmbusVersion } = guest.machine.status();
     expect(vmbusVersion).toBe("3.0");
     expect(channels.map(({ name, state }) => `${name}: ${state}`).sort()).toEqual([
       "Heartbeat: open",
       "Key-Value Pair Exchange: open",
+      "Keyboard: open",
+      "Mouse: open",
       "SCSI Controller: open",
       "Shutdown: open",
       "Time Synchronization: open",

@@ -1,7 +1,8 @@
 import type { Timer, TimerQueue } from "../../time/clock";
 import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
 import type { Packet } from "../../vmbus/packets";
-import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
+import { PIPE_OFFER } from "../../vmbus/pipe";
+import type { OfferDescription } from "../../vmbus/protocol";
 import { decodeNegotiation, encodeNegotiation, type IcVersions } from "./negotiate";
 import {
   decodeIcMessage,
@@ -49,10 +50,8 @@ export abstract class IntegrationComponent implements VmbusDevice {
     private readonly description: IcDescription,
   ) {
     this.negotiation = timers.create(() => this.negotiate());
-    const userDefined = new Uint8Array(4);
-    new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
     const { interfaceId, instanceId } = description;
-    this.offer = { interfaceId, instanceId, flags: VMBUS_CHANNEL_NAMED_PIPE_MODE, userDefined };
+    this.offer = { interfaceId, instanceId, ...PIPE_OFFER };
     this.name = description.name;
   }
 

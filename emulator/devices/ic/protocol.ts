@@ -1,3 +1,5 @@
+import { PIPE_HEADER_SIZE, PIPE_PACKET_TYPE_DATA } from "../../vmbus/pipe";
+
 // Integration components (ICs): messages that Hyper-V exchanges with small services in a guest. Names and layouts as
 // Microsoft's openvmm (hyperv_ic_protocol) and Linux (include/linux/hyperv.h, "icmsg") have them.
 
@@ -23,10 +25,6 @@ export const ICMSGHDRFLAG_RESPONSE = 4;
 export const HV_S_OK = 0x00000000;
 export const HV_E_FAIL = 0x80004005;
 export const HV_S_CONT = 0x80070103;
-
-/** vmbuspipe_hdr: u32 packet type, u32 size of what follows. */
-const PIPE_HEADER_SIZE = 8;
-const PIPE_PACKET_TYPE_DATA = 1;
 
 /**
  * icmsg_hdr: u16 framework major, minor; u16 message type; u16 message major, minor; u16 message size; u32 status;

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { strokesOf } from "../../../emulator/input/scan-codes";
 import { Board } from "./fixture";
+
+/** A key of the keyboard goes down or comes up, with nothing else held. */
+function press(board: Board, key: string, release = false): void {
+  const strokes = strokesOf(key, new Set())!;
+  const event = { key, release, strokes: release ? strokes.up : strokes.down };
+  board.chipset.keyboardController.keyboard.key(event);
+}
 
 function drain(board: Board): number[] {
   const bytes: number[] = [];
@@ -77,10 +85,9 @@ describe("8042", () => {
   test("keys: translated to set 1, an interrupt for each byte", () => {
     const board = new Board();
     board.setIoApic(0x10 + 2, 0x51);
-    const keys = board.chipset.keyboardController.keyboard;
-    keys.press([0x1c]); // a down
-    keys.press([0xf0, 0x1c]); // a up
-    keys.press([0xe0, 0xf0, 0x75]); // cursor up, up
+    press(board, "KeyA");
+    press(board, "KeyA", true);
+    press(board, "ArrowUp", true);
     const bytes: number[] = [];
     for (let i = 0; i < 6 && board.acknowledge() === 0x51; i++) {
       bytes.push(board.in(0x60));
@@ -90,17 +97,17 @@ describe("8042", () => {
     expect(board.pending).toBe(false);
     expect(keyboard(board, 0xf2)).toEqual([0xfa, 0xab, 0x41]);
     expect(keyboard(board, 0xf5)).toEqual([0xfa]);
-    keys.press([0x1c]);
+    press(board, "KeyA");
     expect(board.in(0x64) & 1).toBe(0);
   });
 
   test("a disabled keyboard holds its bytes until it is enabled", () => {
     const board = new Board();
     command(board, 0xad);
-    board.chipset.keyboardController.keyboard.press([0x1c]);
+    press(board, "KeyA");
     expect(board.in(0x64) & 1).toBe(0);
     command(board, 0xae);
-    board.chipset.keyboardController.keyboard.press([0x1c]);
+    press(board, "KeyA");
     expect(drain(board)).toEqual([0x1e]);
   });
 
@@ -121,9 +128,24 @@ describe("8042", () => {
     expect(drain(board)).toEqual([0x29, 5, 0xfd, 0xff]);
   });
 
+  test.each([
+    ["the controller", [0x64, 0xaa]],
+    ["the keyboard", [0x60, 0xf2]],
+    ["the mouse", [0x64, 0xd4, 0x60, 0xe9]],
+  ] as const)("answers of %s that nobody reads are bounded", (_, writes) => {
+    const board = new Board();
+    for (let i = 0; i < 10_000; i++) {
+      for (let at = 0; at < writes.length; at += 2) board.out(writes[at]!, writes[at + 1]!);
+    }
+    let count = 0;
+    for (; board.in(0x64) & 1 && count < 1000; count++) board.in(0x60);
+    expect(count).toBeGreaterThan(15);
+    expect(count).toBeLessThan(100);
+  });
+
   test("events that nobody reads are bounded", () => {
     const board = new Board();
-    for (let i = 0; i < 10_000; i++) board.chipset.keyboardController.keyboard.press([0x1c]);
+    for (let i = 0; i < 10_000; i++) press(board, "KeyA");
     let count = 0;
     while (board.in(0x64) & 1 && count < 10_000) {
       board.in(0x60);
@@ -131,6 +153,66 @@ describe("8042", () => {
     }
     expect(count).toBeGreaterThan(15);
     expect(count).toBeLessThan(300);
+  });
+
+  test("keys without translation: set 2, as the keyboard sends it", () => {
+    const board = new Board();
+    command(board, 0x60, 0x04);
+    const sent = (key: string, release = false): string => {
+      press(board, key, release);
+      return Buffer.from(drain(board)).toString("hex");
+    };
+    expect(sent("KeyA")).toBe("1c");
+    expect(sent("KeyA", true)).toBe("f01c");
+    expect(sent("F7")).toBe("83");
+    expect(sent("Delete", true)).toBe("e0f071");
+    expect(sent("Pause")).toBe("e11477e1f014f077");
+  });
+
+  test("a guest that reads late sees the newest keys, and none that stays down", () => {
+    const board = new Board();
+    press(board, "KeyA");
+    for (let i = 0; i < 500; i++) {
+      press(board, "KeyB");
+      press(board, "KeyB", true);
+    }
+    press(board, "KeyA", true);
+    press(board, "KeyC");
+    const bytes = drain(board);
+    for (const read = board.in(0x64); read & 1 && board.in(0x64) & 1;) bytes.push(board.in(0x60));
+    expect(bytes[0]).toBe(0x1e);
+    expect(bytes.slice(-2)).toEqual([0x9e, 0x2e]);
+    const down = new Set<number>();
+    for (const byte of bytes) {
+      if (byte & 0x80) down.delete(byte & 0x7f);
+      else down.add(byte);
+    }
+    expect([...down]).toEqual([0x2e]);
+  });
+
+  test("mouse motion that nobody reads adds up, in as many packets as it needs, without its wheel if that is off", () => {
+    const board = new Board();
+    mouse(board, 0xf4);
+    const device = board.chipset.keyboardController.mouse;
+    device.move(1, 1, 1, 0);
+    device.move(300, -20, 0, 0);
+    device.move(200, -20, 5, 0);
+    device.move(0, 0, 0, 3);
+    for (let i = 0; i < 10_000; i++) device.move(-1, 0, 0, i & 1);
+    device.move(0, 0, 0, 0);
+    const bytes = drain(board);
+    while (board.in(0x64) & 1) bytes.push(board.in(0x60));
+    expect(bytes.length % 3).toBe(0);
+    expect(bytes.length).toBeLessThan(3 * 80);
+    expect(bytes.slice(0, 3)).toEqual([0x08, 1, 1]);
+    expect(bytes.at(-3)! & 7).toBe(0);
+  });
+
+  test("mouse motion in long steps", () => {
+    const board = new Board();
+    mouse(board, 0xf3, 200, 0xf3, 100, 0xf3, 80, 0xf4);
+    board.chipset.keyboardController.mouse.move(600, -256, 9, 2);
+    expect(drain(board)).toEqual([0x2a, 255, 1, 7, 0x2a, 255, 0xff, 2, 0x0a, 90, 0, 0]);
   });
 
   test("reset through the output port and its pulse", () => {

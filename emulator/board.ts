@@ -2,13 +2,17 @@ import { PAGE_NONE } from "../assembly/state";
 import { PortBus, MmioBus } from "./chipset/bus";
 import { Chipset, type PowerEvent } from "./chipset/chipset";
 import { APIC_FREQUENCY } from "./chipset/lapic-timer";
-import { Processor } from "./cpu/processor";
+import { Processor, type ProcessorHost } from "./cpu/processor";
 import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
 import { TimeSync } from "./devices/ic/time-sync";
 import { IdeController } from "./devices/ide/controller";
+import { VIDEO_MEMORY_SIZE } from "./devices/synthvid/resolutions";
+import { SyntheticVideo } from "./devices/synthvid/synthetic-video";
+import { VgaAdapter } from "./devices/synthvid/vga-adapter";
 import { StorageDevices } from "./devices/storvsp/storage-devices";
+import { Screen } from "./display/screen";
 import { Hypervisor } from "./hyperv/hypervisor";
 import type { Log } from "./log";
 import type { DriveLocation, TimeMode } from "./machine-types";
@@ -42,6 +46,8 @@ export class Board {
   readonly vmbus: Vmbus;
   readonly shutdown: Shutdown;
   readonly storage: StorageDevices;
+  readonly screen = new Screen();
+  private readonly vga: VgaAdapter;
   private readonly ide: IdeController;
 
   constructor(
@@ -110,6 +116,8 @@ export class Board {
     this.vmbus.add(new TimeSync(this.timers, () => this.hypervisor.referenceTime()));
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange(this.timers));
+    this.vga = new VgaAdapter(chipset.pci, processor.video);
+    this.vmbus.add(new SyntheticVideo({ memory, adapter: this.vga, screen: this.screen, log }));
     this.ide = new IdeController({
       ports,
       pci: chipset.pci,
@@ -132,6 +140,7 @@ export class Board {
     this.hypervisor.reset();
     this.chipset.reset();
     this.ide.reset();
+    this.vga.reset();
     this.processor.reset();
   }
 
@@ -141,7 +150,7 @@ export class Board {
   }
 
   private createProcessor(core: WebAssembly.Module, memorySize: number, ports: PortBus, mmio: MmioBus): Processor {
-    return new Processor(core, memorySize, {
+    const host: ProcessorHost = {
       portRead: (port, size) => ports.read(port, size),
       portWrite: (port, size, value) => ports.write(port, size, value),
       mmioRead: (address, size) => mmio.read(address, size),
@@ -155,7 +164,8 @@ export class Board {
       cpuidHypervisor: (leaf, subleaf) => this.hypervisor.cpuid(leaf, subleaf),
       hypercall: () => this.hypercall(),
       readTsc: () => this.readTsc(),
-    });
+    };
+    return new Processor(core, memorySize, host, VIDEO_MEMORY_SIZE);
   }
 
   private hypercall(): boolean {

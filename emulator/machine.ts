@@ -9,6 +9,7 @@ import {
   type DriveAttachment,
   type DriveLocation,
   type MachineEvents,
+  type MachineScreen,
   type MachineSettings,
   type MachineState,
   type MachineStatistics,
@@ -205,6 +206,11 @@ export class Machine {
     return this.board.hostWork.drained();
   }
 
+  /** What the guest shows, and where its pointer is. To be used between events, not from "debugConsole". */
+  get screen(): MachineScreen {
+    return this.board.screen;
+  }
+
   status(): MachineStatus {
     const { processor, clock, vmbus } = this.board;
     return {
@@ -304,6 +310,8 @@ export class Machine {
       this.channelsChanged = false;
       this.emitter.emit("channels", this.board.vmbus.channels());
     }
+    const news = this.board.screen.takeNews();
+    if (news) this.emitter.emit("screen", news);
   }
 
   private finish(reason: StopReason): void {

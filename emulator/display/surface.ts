@@ -47,18 +47,22 @@ export interface SurfaceFormat {
   readonly depth: 16 | 32;
 }
 
-/** True if every pixel lies in `size` bytes, at a multiple of its own size. */
+/** Pixels, each way, beyond which a picture is none that anybody could show. */
+const DIMENSION_MAX = 4096;
+
+/** True if a picture can be shown: every pixel lies in `size` bytes, at a multiple of its own size. */
 export function formatFits(format: SurfaceFormat, size: number): boolean {
   const { width, height, offset, pitch, depth } = format;
   const pixel = depth / 8;
-  if (width < 1 || height < 1 || pitch < width * pixel || pitch % pixel !== 0 || offset % pixel !== 0) return false;
+  if (width < 1 || height < 1 || width > DIMENSION_MAX || height > DIMENSION_MAX) return false;
+  if (pitch < width * pixel || pitch % pixel !== 0 || offset % pixel !== 0) return false;
   return offset + pitch * (height - 1) + width * pixel <= size;
 }
 
 /** A picture in memory: what of it changed, and its pixels. */
 export class Surface {
   /** What the picture's pages held when changes were last looked for. */
-  private readonly shadow: Uint8Array<ArrayBuffer>;
+  private shadow: Uint8Array<ArrayBuffer> | undefined;
   /** By page: 1 if it was written since then. */
   private readonly stale: Uint8Array;
   private readonly page = new Uint8Array(PAGE);
@@ -77,7 +81,6 @@ export class Surface {
     this.firstPage = offset >>> 12;
     this.endPage = Math.ceil((offset + pitch * (height - 1) + (width * depth) / 8) / PAGE);
     this.stale = new Uint8Array(Math.ceil(memory.size / PAGE));
-    this.shadow = new Uint8Array(this.stale.length * PAGE);
   }
 
   /** False if surely no pixel changed since takeChanges(). */
@@ -130,6 +133,7 @@ export class Surface {
     const start = page * PAGE;
     const length = Math.min(PAGE, this.memory.size - start);
     this.memory.read(start, this.page.subarray(0, length));
+    this.shadow ??= new Uint8Array(this.stale.length * PAGE);
     const before = new Uint32Array(this.shadow.buffer, start, PAGE / 4);
     rows.compare(start, before, this.pageWords);
     before.set(this.pageWords);

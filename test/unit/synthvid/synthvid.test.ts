@@ -163,6 +163,7 @@ describe("a bad guest", () => {
     ["more than the memory", 1920, 1200, 32, 7680, 0],
     ["the memory's last row missing", 1920, 1080, 32, 7680, 8 * MIB - 1920 * 1080 * 4 + 4],
     ["an offset beyond the memory", 640, 480, 32, 2560, 0xffffffff],
+    ["too many rows", 1, 4097, 16, 2, 0],
     ["a height that overflows", 1, 0xffffffff, 16, 0x80000000, 0],
     ["pixels at odd places", 640, 480, 32, 2562, 0],
   ])("sees nothing of a picture with %s, and one line is logged", (_, width, height, depth, pitch, offset) => {

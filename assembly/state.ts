@@ -240,6 +240,10 @@ export const STATISTIC_TLB_FLUSHES: u32 = 0xb80;
 
 /** u32, index in the table of the function that enters translated code (translate/chain.ts). Set by the host. */
 export const ENTER_FUNCTION: u32 = 0xb88;
+/** u32, what a physical address in video memory lacks to be one of linear memory (modulo 2^32). Set by the host. */
+export const VIDEO_ADDEND: u32 = 0xb8c;
+/** u32, 1: a page became PAGE_VIDEO since the host cleared this. */
+export const VIDEO_WRITTEN: u32 = 0xb90;
 
 /** Decode tables: see decode/tables.ts. Keys are map << 8 | opcode, four maps: one-byte, 0F, 0F38, 0F3A.
  * u32 of attributes, 16 variants a key. */
@@ -297,12 +301,16 @@ export const HANDLER_COUNTS_ENTRIES: u32 = 0x400;
 /** Hash of blocks by physical address and mode: u32 block address each. */
 export const BLOCK_HASH: u32 = 0x200000;
 export const BLOCK_HASH_ENTRIES: u32 = 0x40000;
-/** u8 for each physical page below 4 GiB: PAGE_NONE, PAGE_RAM, PAGE_MMIO, PAGE_ROM. The host fills it. */
+/** u8 for each physical page below 4 GiB: PAGE_NONE, PAGE_RAM, PAGE_MMIO, PAGE_ROM, PAGE_VIDEO... The host fills it. */
 export const PAGE_KIND: u32 = 0x400000;
 export const PAGE_NONE: u32 = 0;
 export const PAGE_RAM: u32 = 1;
 export const PAGE_MMIO: u32 = 2;
 export const PAGE_ROM: u32 = 3;
+/** Plain memory that is no RAM: at VIDEO_ADDEND + its physical address. It was written since the host last looked. */
+export const PAGE_VIDEO: u32 = 4;
+/** The same, not written: the first write, which comes the slow way, makes it PAGE_VIDEO. */
+export const PAGE_VIDEO_CLEAN: u32 = 5;
 /** u64 for each physical page below 4 GiB: one bit for each 64 bytes that hold decoded code. */
 export const PAGE_CODE: u32 = 0x800000;
 /** u32 for each physical page below 4 GiB: newest block of that page, 0 if none. */

@@ -2,7 +2,7 @@ import { PAGE_NONE } from "../assembly/state";
 import { PortBus, MmioBus } from "./chipset/bus";
 import { Chipset, type PowerEvent } from "./chipset/chipset";
 import { APIC_FREQUENCY } from "./chipset/lapic-timer";
-import { Processor } from "./cpu/processor";
+import { Processor, type ProcessorHost } from "./cpu/processor";
 import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
@@ -10,7 +10,11 @@ import { TimeSync } from "./devices/ic/time-sync";
 import { SyntheticKeyboard } from "./devices/keyboard/keyboard";
 import { SyntheticMouse } from "./devices/mouse/mouse";
 import { IdeController } from "./devices/ide/controller";
+import { VIDEO_MEMORY_SIZE } from "./devices/synthvid/resolutions";
+import { SyntheticVideo } from "./devices/synthvid/synthetic-video";
+import { VgaAdapter } from "./devices/synthvid/vga-adapter";
 import { StorageDevices } from "./devices/storvsp/storage-devices";
+import { Screen } from "./display/screen";
 import { Hypervisor } from "./hyperv/hypervisor";
 import { MachineInput } from "./input/machine-input";
 import type { Log } from "./log";
@@ -49,6 +53,8 @@ export class Board {
   readonly shutdown: Shutdown;
   readonly input: MachineInput;
   readonly storage: StorageDevices;
+  readonly screen = new Screen();
+  private readonly vga: VgaAdapter;
   private readonly ide: IdeController;
 
   constructor(
@@ -118,6 +124,8 @@ export class Board {
     this.vmbus.add(new Heartbeat(this.timers));
     this.vmbus.add(new KeyValuePairExchange(this.timers));
     this.input = this.createInput();
+    this.vga = new VgaAdapter(chipset.pci, processor.video);
+    this.vmbus.add(new SyntheticVideo({ memory, adapter: this.vga, screen: this.screen, log }));
     this.ide = new IdeController({
       ports,
       pci: chipset.pci,
@@ -141,6 +149,7 @@ export class Board {
     this.chipset.reset();
     this.ide.reset();
     this.input.reset();
+    this.vga.reset();
     this.processor.reset();
   }
 
@@ -162,7 +171,7 @@ export class Board {
   }
 
   private createProcessor(core: WebAssembly.Module, memorySize: number, ports: PortBus, mmio: MmioBus): Processor {
-    return new Processor(core, memorySize, {
+    const host: ProcessorHost = {
       portRead: (port, size) => ports.read(port, size),
       portWrite: (port, size, value) => ports.write(port, size, value),
       mmioRead: (address, size) => mmio.read(address, size),
@@ -176,7 +185,8 @@ export class Board {
       cpuidHypervisor: (leaf, subleaf) => this.hypervisor.cpuid(leaf, subleaf),
       hypercall: () => this.hypercall(),
       readTsc: () => this.readTsc(),
-    });
+    };
+    return new Processor(core, memorySize, host, VIDEO_MEMORY_SIZE);
   }
 
   private hypercall(): boolean {

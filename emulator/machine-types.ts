@@ -161,6 +161,66 @@ export interface ExitCounts {
   readonly fault: number;
 }
 
+/** In pixels, from the screen's upper left corner. */
+export interface ScreenRectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** In pixels. */
+export interface ScreenMode {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A mouse pointer's picture. */
+export interface PointerShape {
+  readonly width: number;
+  readonly height: number;
+  /** The pixel that points. */
+  readonly hotX: number;
+  readonly hotY: number;
+  /** RGBA, 4 bytes a pixel; alpha is not multiplied into the colours. */
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** The mouse pointer that the guest wants shown above the picture, which does not have it. */
+export interface ScreenPointer {
+  readonly visible: boolean;
+  /** Where the shape's upper left pixel is. */
+  readonly x: number;
+  readonly y: number;
+  /** Undefined while the guest has given none. */
+  readonly shape?: PointerShape;
+}
+
+/** The machine's screen. Whoever shows it takes the changes, then reads their pixels. */
+export interface MachineScreen {
+  /** Undefined while no driver shows a picture. */
+  readonly mode: ScreenMode | undefined;
+  readonly pointer: ScreenPointer;
+  /** False asks the guest not to tell what it paints, while nobody looks. At first true. */
+  watched: boolean;
+  /** What changed since the last call, everything after a new mode. Real changes only: a still screen has none. */
+  takeChanges(): ScreenRectangle[];
+  /**
+   * @returns RGBA, 4 bytes a pixel, rows without gaps, all opaque: as ImageData has them
+   * @throws RangeError if the rectangle is not on the screen
+   */
+  readPixels(rectangle: ScreenRectangle): Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** What is new on the screen. */
+export interface ScreenNews {
+  /** Another mode, or none any more. */
+  readonly mode: boolean;
+  /** The picture may have changed. Not told again before MachineScreen.takeChanges(). */
+  readonly pixels: boolean;
+  readonly pointer: boolean;
+}
+
 export interface MachineEvents {
   /** Bytes that the guest wrote to COM1. */
   serial: Uint8Array;
@@ -176,6 +236,7 @@ export interface MachineEvents {
   keyboardLeds: KeyboardLeds;
   /** The guest ejected a disc; its image is the listener's again. */
   discEjected: { readonly location: DriveLocation; readonly image: Disk };
+  screen: ScreenNews;
   log: { readonly source: string; readonly message: string };
 }
 

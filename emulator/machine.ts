@@ -10,6 +10,7 @@ import {
   type DriveAttachment,
   type DriveLocation,
   type MachineEvents,
+  type MachineScreen,
   type MachineSettings,
   type MachineState,
   type MachineStatistics,
@@ -214,6 +215,11 @@ export class Machine {
     return this.board.hostWork.drained();
   }
 
+  /** What the guest shows, and where its pointer is. To be used between events, not from "debugConsole". */
+  get screen(): MachineScreen {
+    return this.board.screen;
+  }
+
   status(): MachineStatus {
     const { processor, clock, vmbus } = this.board;
     return {
@@ -317,6 +323,11 @@ export class Machine {
       this.ledsChanged = false;
       this.emitter.emit("keyboardLeds", this.board.input.leds);
     }
+    const news = this.board.screen.takeNews();
+    if (!news) return;
+    const { mode } = this.board.screen;
+    if (mode) this.board.input.setScreen(mode.width, mode.height);
+    this.emitter.emit("screen", news);
   }
 
   private finish(reason: StopReason): void {

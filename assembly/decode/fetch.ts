@@ -8,8 +8,8 @@ import {
   LONG_MODE,
   MODE_64,
   PAGE_KIND,
-  PAGE_NONE,
-  PAGE_MMIO,
+  PAGE_RAM,
+  PAGE_ROM,
   RIP,
   SEGMENTS,
   SEGMENT_BASE,
@@ -46,7 +46,7 @@ function fetchMiss(address: u64): u64 {
 @inline export function isPlain(physical: u64): bool {
   if (physical >= 0x100000000) return false;
   const kind: u32 = load<u8>(PAGE_KIND + <u32>(physical >> 12));
-  return kind != PAGE_NONE && kind != PAGE_MMIO;
+  return kind == PAGE_RAM || kind == PAGE_ROM;
 }
 
 const buffer = memory.data(32);

@@ -9,7 +9,7 @@ import {
   PAGE_CODE,
   PAGE_KIND,
   PAGE_RAM,
-  PAGE_ROM,
+  PAGE_VIDEO,
   RAM_BASE,
   STATISTIC_TLB_FILLS,
   LONG_MODE,
@@ -32,7 +32,7 @@ import {
 } from "../system/mode";
 import { raisePageFault } from "../system/exceptions";
 import { TLB_GLOBAL, TLB_INVALID, TLB_LARGE, tlbEntry, tlbFill, tlbNoteLarge } from "./tlb";
-import { isCanonical, readPhysical, writePhysical } from "./slow";
+import { isCanonical, plainAddend, readPhysical, writePhysical } from "./slow";
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -160,16 +160,20 @@ function fillEntry(
   if (physical >= 0x100000000) return;
   const page = <u32>(physical >> 12);
   const kind: u32 = load<u8>(PAGE_KIND + page);
-  if (kind != PAGE_RAM && kind != PAGE_ROM) return;
+  const addend = plainAddend(kind);
+  if (addend == 0) return;
   store<u64>(STATISTIC_TLB_FILLS, load<u64>(STATISTIC_TLB_FILLS) + 1);
   const tag = address & ~0xfff;
   const watch = watched(tag);
+  // Clean video memory is written the slow way once, which notes it. Code there is for the interpreter, as a device's.
+  const direct = kind == PAGE_RAM ? load<u64>(PAGE_CODE + (page << 3)) == 0 : kind == PAGE_VIDEO;
+  const video = addend != RAM_BASE;
   tlbFill(
     tlbEntry(set, address),
     readable && !watch ? tag : TLB_INVALID,
-    writable && !watch && kind == PAGE_RAM && load<u64>(PAGE_CODE + (page << 3)) == 0 ? tag : TLB_INVALID,
-    executable ? tag : TLB_INVALID,
-    RAM_BASE + <u32>physical - <u32>tag,
+    writable && !watch && direct ? tag : TLB_INVALID,
+    executable && !video ? tag : TLB_INVALID,
+    addend + <u32>physical - <u32>tag,
     page | attributes,
   );
 }

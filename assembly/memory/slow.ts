@@ -12,6 +12,8 @@ import {
   PAGE_KIND,
   PAGE_RAM,
   PAGE_ROM,
+  PAGE_VIDEO,
+  PAGE_VIDEO_CLEAN,
   PENDING_DEBUG,
   RAM_BASE,
   STATISTIC_CODE_WRITES,
@@ -22,6 +24,8 @@ import {
   TLB_SET,
   TLB_SET_SIZE,
   TLB_WRITE_TAG,
+  VIDEO_ADDEND,
+  VIDEO_WRITTEN,
 } from "../state";
 import { OP_EA } from "../decode/instruction";
 import { EXCEPTION_AC, EXCEPTION_GP, EXCEPTION_SS, raiseWithCode } from "../system/exceptions";
@@ -145,11 +149,18 @@ function translateTo(address: u64, size: u32, access: u32, tag: u32): u32 {
   return <u32>address + load<u32>(entry, TLB_ADDEND);
 }
 
+/** What an address has to be added to be one of linear memory, if its page's kind is plain memory; else 0. */
+// @ts-ignore: decorator
+@inline export function plainAddend(kind: u32): u32 {
+  if (kind == PAGE_RAM || kind == PAGE_ROM) return RAM_BASE;
+  return kind == PAGE_VIDEO || kind == PAGE_VIDEO_CLEAN ? load<u32>(VIDEO_ADDEND) : 0;
+}
+
 /** Reads physical memory into `target`, RAM or device. A part that a device gets is split to natural sizes. */
 export function readPhysical(address: u64, size: u32, target: u32): void {
-  const kind = pageKind(address);
-  if (kind == PAGE_RAM || kind == PAGE_ROM) {
-    memory.copy(target, RAM_BASE + <u32>address, size);
+  const addend = plainAddend(pageKind(address));
+  if (addend != 0) {
+    memory.copy(target, addend + <u32>address, size);
     return;
   }
   while (size > 0) {
@@ -174,6 +185,12 @@ export function writePhysical(address: u64, size: u32, source: u32): void {
     return;
   }
   if (kind == PAGE_ROM) return;
+  if (kind == PAGE_VIDEO || kind == PAGE_VIDEO_CLEAN) {
+    memory.copy(load<u32>(VIDEO_ADDEND) + <u32>address, source, size);
+    store<u8>(PAGE_KIND + <u32>(address >> 12), <u8>PAGE_VIDEO);
+    store<u32>(VIDEO_WRITTEN, 1);
+    return;
+  }
   while (size > 0) {
     const part = naturalPart(address, size);
     if (source != HOST_SCRATCH) {

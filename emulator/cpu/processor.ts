@@ -36,6 +36,7 @@ import { GuestMemory } from "./guest-memory";
 import { imports, Unwind } from "./imports";
 import { readStatistics } from "./statistics";
 import { Translations } from "./translations";
+import { VideoMemory } from "./video-memory";
 
 /** What the processor asks of the machine around it. Addresses and 64-bit values as the guest sees them. */
 export interface ProcessorHost {
@@ -115,6 +116,7 @@ const TRANSLATE_AFTER = 1000;
 /** One instance of the core: a processor and the RAM it sees. */
 export class Processor {
   readonly memory: GuestMemory;
+  readonly video: VideoMemory;
   private readonly core: CoreExports;
   private readonly view: DataView;
   private readonly bytes: Uint8Array;
@@ -126,9 +128,10 @@ export class Processor {
   /**
    * @param module assembly/, compiled
    * @param memorySize bytes of guest RAM from guest physical address 0, a multiple of 64 KiB
+   * @param videoSize bytes of video memory, a multiple of 64 KiB
    */
-  constructor(module: WebAssembly.Module, memorySize: number, host: ProcessorHost) {
-    const pages = (RAM_BASE + memorySize) / 0x10000;
+  constructor(module: WebAssembly.Module, memorySize: number, host: ProcessorHost, videoSize = 0) {
+    const pages = (RAM_BASE + memorySize + videoSize) / 0x10000;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
@@ -137,6 +140,7 @@ export class Processor {
     this.translations.connect(instance.exports);
     this.core = instance.exports as unknown as CoreExports;
     this.memory = new GuestMemory(memory, memorySize, (gpa, length) => this.core.invalidateCode(gpa, length));
+    this.video = new VideoMemory(memory, RAM_BASE + memorySize, videoSize, () => this.forgetMappings());
     this.bytes.fill(PAGE_RAM, PAGE_KIND, PAGE_KIND + memorySize / PAGE);
     this.core.initialize();
     this.setTranslateThreshold(TRANSLATE_AFTER);
@@ -285,6 +289,12 @@ export class Processor {
   updateMode(): void {
     this.core.updateMode();
     this.core.tlbFlushAll();
+  }
+
+  /** Has the guest's next access to any page look at its kind again. */
+  private forgetMappings(): void {
+    this.core.tlbFlushAll();
+    this.setU32(BLOCK_LIMIT, 0);
   }
 
   private getU32(address: number): number {

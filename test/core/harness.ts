@@ -80,8 +80,9 @@ export class Guest {
     readonly mode: Mode,
     host: Partial<ProcessorHost> = {},
     memorySize = 16 << 20,
+    videoSize = 0,
   ) {
-    this.cpu = new Processor(coreModule(), memorySize, bareHost(host));
+    this.cpu = new Processor(coreModule(), memorySize, bareHost(host), videoSize);
     this.setUp();
   }
 

@@ -51,6 +51,7 @@ describe.skipIf(name === undefined)("Enterprise Linux 6.6", () => {
       "SCSI Controller: open",
       "Shutdown: open",
       "Time Synchronization: open",
+      "Video: open",
     ]);
     expect(guest.log.filter((line) => line.includes("ended"))).toEqual([]);
     expect(await guest.lines("ls /sys/bus/vmbus/drivers/hv_util | grep -c vmbus_")).toEqual(["4"]);

@@ -34,6 +34,29 @@ const SCONTROL_ENABLE = 1n;
 /** Messages that wait for one processor's slots, at most: a guest that posts and never reads must not eat the host. */
 export const MESSAGE_QUEUE_LIMIT = 4096;
 
+/** One synthetic interrupt source, for people. */
+export interface SintState {
+  readonly sint: number;
+  readonly vector: number;
+  readonly masked: boolean;
+  readonly autoEoi: boolean;
+  readonly polling: boolean;
+  /** The type of the message in its slot; 0 if that is free, or there is no message page. */
+  readonly messageType: number;
+  /** Messages that wait for the slot. */
+  readonly queued: number;
+  /** Event flags that are set: channels, by relid. */
+  readonly eventFlags: readonly number[];
+}
+
+export interface SynicState {
+  readonly enabled: boolean;
+  /** GPAs of the message page and of the event flags page, if the guest has enabled them. */
+  readonly messagePage: number | undefined;
+  readonly eventFlagsPage: number | undefined;
+  readonly sints: readonly SintState[];
+}
+
 interface Message {
   readonly type: number;
   readonly payload: Uint8Array;
@@ -156,6 +179,42 @@ export class SynicController {
     if ((old & bit) !== 0) return;
     this.memory.writeU8(gpa, old | bit);
     this.interrupt(sint);
+  }
+
+  /** How it stands; reading changes nothing. */
+  state(): SynicState {
+    return {
+      enabled: (this.scontrolValue & SCONTROL_ENABLE) !== 0n,
+      messagePage: this.simp.gpa,
+      eventFlagsPage: this.siefp.gpa,
+      sints: Array.from({ length: HV_SYNIC_SINT_COUNT }, (_, sint) => this.sintState(sint)),
+    };
+  }
+
+  private sintState(sint: number): SintState {
+    const value = this.readSint(sint);
+    const messages = this.simp.gpa;
+    const slot = messages === undefined ? undefined : this.memory.readU32(messages + sint * SLOT_SIZE + MESSAGE_TYPE);
+    return {
+      sint,
+      vector: Number(value & SINT_VECTOR),
+      masked: (value & SINT_MASKED) !== 0n,
+      autoEoi: (value & SINT_AUTO_EOI) !== 0n,
+      polling: (value & SINT_POLLING) !== 0n,
+      messageType: slot ?? HvMessageTypeNone,
+      queued: this.queues[sint]?.length ?? 0,
+      eventFlags: this.eventFlags(sint),
+    };
+  }
+
+  private eventFlags(sint: number): number[] {
+    const page = this.siefp.gpa;
+    const area = page === undefined ? undefined : this.memory.read(page + sint * SLOT_SIZE, SLOT_SIZE);
+    const flags: number[] = [];
+    area?.forEach((byte, index) => {
+      for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) flags.push(8 * index + bit);
+    });
+    return flags;
   }
 
   reset(): void {

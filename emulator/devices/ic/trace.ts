@@ -59,7 +59,12 @@ const NO_PROTOCOL: DecodedMessage["meaning"] = "A message of an integration comp
 const SHOWN_VERSIONS = 16;
 
 export const integrationComponentDecoder: DeviceDecoder = {
-  interfaceIds: [HEARTBEAT_INTERFACE_ID, KVP_INTERFACE_ID, SHUTDOWN_INTERFACE_ID, TIME_SYNC_INTERFACE_ID],
+  interfaces: {
+    [HEARTBEAT_INTERFACE_ID]: "Heartbeat",
+    [KVP_INTERFACE_ID]: "Key-Value Pair Exchange",
+    [SHUTDOWN_INTERFACE_ID]: "Shutdown",
+    [TIME_SYNC_INTERFACE_ID]: "Time Synchronization",
+  },
   open: (): ChannelDecoder => ({ decode }),
 };
 

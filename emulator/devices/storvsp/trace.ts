@@ -81,7 +81,10 @@ function valuesNamed(prefix: string): Record<number, string> {
 }
 
 export const storvspDecoder: DeviceDecoder = {
-  interfaceIds: [protocol.SCSI_INTERFACE_ID, protocol.IDE_INTERFACE_ID],
+  interfaces: {
+    [protocol.SCSI_INTERFACE_ID]: "SCSI Controller",
+    [protocol.IDE_INTERFACE_ID]: "IDE Accelerator",
+  },
   open: () => new StorvspDecoder(),
 };
 

@@ -9,7 +9,14 @@ const VERSION = 8;
 export class ControlDecoder {
   private requested: number;
 
-  constructor(private agreed: number) {
+  /**
+   * @param agreed version that is in use already, 0 before contact
+   * @param deviceName of an interface type, in lower case
+   */
+  constructor(
+    private agreed: number,
+    private readonly deviceName: (interfaceId: string) => string | undefined,
+  ) {
     this.requested = agreed;
   }
 
@@ -30,7 +37,11 @@ export class ControlDecoder {
         meaning: "No message that we know.",
       };
     }
-    message.read(fields, this.agreed, this.requested);
+    message.read(fields, {
+      agreed: this.agreed,
+      requested: this.requested,
+      deviceName: this.deviceName,
+    });
     return { name: message.name, fields: fields.fields, meaning: message.meaning };
   }
 

@@ -7,12 +7,18 @@ export interface ControlMessage {
   /** CHANNELMSG_* without that. */
   readonly name: string;
   readonly meaning: string;
-  /**
-   * Reads what follows the header.
-   * @param connectionVersion that both sides agreed on, 0 before
-   * @param requestedVersion of the last INITIATE_CONTACT
-   */
-  read(fields: FieldReader, connectionVersion: number, requestedVersion: number): void;
+  /** Reads what follows the header. */
+  read(fields: FieldReader, context: ControlContext): void;
+}
+
+/** What a message's reading depends on besides its bytes. */
+export interface ControlContext {
+  /** Version that both sides agreed on, 0 before. */
+  readonly agreed: number;
+  /** Version of the last INITIATE_CONTACT. */
+  readonly requested: number;
+  /** Of an interface type, in lower case. */
+  readonly deviceName: (interfaceId: string) => string | undefined;
 }
 
 /** Bits of an offer's chn_flags; the first name of a bit that had two. */

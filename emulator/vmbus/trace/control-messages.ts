@@ -24,8 +24,9 @@ export const CONTROL_MESSAGES: ReadonlyMap<number, ControlMessage> = new Map<num
     {
       name: "OFFERCHANNEL",
       meaning: "The host presents one device: by the interface type the guest looks for a driver that knows it.",
-      read(fields) {
-        fields.guid("if_type");
+      read(fields, { deviceName }) {
+        const device = deviceName(fields.guid("if_type") ?? "");
+        if (device !== undefined) fields.add("device", device);
         fields.guid("if_instance");
         fields.skip(16);
         fields.u16("chn_flags", (value) => flags(value, OFFER_FLAGS));
@@ -70,15 +71,15 @@ export const CONTROL_MESSAGES: ReadonlyMap<number, ControlMessage> = new Map<num
     {
       name: "OPENCHANNEL",
       meaning: "A driver starts its device: the GPADL that it names holds the two rings through which they will talk.",
-      read(fields, connectionVersion) {
+      read(fields, { agreed }) {
         relid(fields);
         fields.u32("openid");
         fields.u32("ringbuffer_gpadlhandle", hex);
         // Before 2.4 all interrupts went to processor 0, and this was the server's to use.
-        fields.u32(connectionVersion >= protocol.VERSION_WIN8 ? "target_vp" : "server_contextarea_gpadlhandle");
+        fields.u32(agreed >= protocol.VERSION_WIN8 ? "target_vp" : "server_contextarea_gpadlhandle");
         fields.u32("downstream_ringbuffer_pageoffset");
         fields.hex("userdata", 120);
-        if (connectionVersion < protocol.VERSION_WIN10_V6 || fields.left < 8) return;
+        if (agreed < protocol.VERSION_WIN10_V6 || fields.left < 8) return;
         fields.u32("connection_id", hex);
         fields.u16("event_flag");
         fields.u16("flags", hex);
@@ -199,15 +200,15 @@ export const CONTROL_MESSAGES: ReadonlyMap<number, ControlMessage> = new Map<num
     {
       name: "VERSION_RESPONSE",
       meaning: "The host takes the version or not; if not, the guest comes again with an older one.",
-      read(fields, _connectionVersion, requestedVersion) {
+      read(fields, { requested }) {
         const supported = fields.u8("version_supported");
         // Hosts of old sent no more than that.
         if (fields.left === 0) return;
         fields.u8("connection_state");
         fields.skip(2);
-        if (supported && requestedVersion >= protocol.VERSION_WIN10_V5) fields.u32("msg_conn_id");
+        if (supported && requested >= protocol.VERSION_WIN10_V5) fields.u32("msg_conn_id");
         else fields.u32("selected_version", version);
-        if (requestedVersion >= protocol.VERSION_WIN10_V6 && fields.left >= 4) fields.u32("supported_features", hex);
+        if (requested >= protocol.VERSION_WIN10_V6 && fields.left >= 4) fields.u32("supported_features", hex);
       },
     },
   ],

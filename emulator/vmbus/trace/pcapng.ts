@@ -97,13 +97,16 @@ class Body {
   private hasOptions = false;
 
   u16(value: number): void {
-    this.view.setUint16(this.room(2), value, true);
+    const at = this.room(2);
+    this.view.setUint16(at, value, true);
   }
   u32(value: number): void {
-    this.view.setUint32(this.room(4), value >>> 0, true);
+    const at = this.room(4);
+    this.view.setUint32(at, value >>> 0, true);
   }
   u64(value: bigint): void {
-    this.view.setBigUint64(this.room(8), value, true);
+    const at = this.room(8);
+    this.view.setBigUint64(at, value, true);
   }
   /** High half first, whatever the byte order. */
   time(nanoseconds: number): void {
@@ -144,7 +147,7 @@ class Body {
     return block;
   }
 
-  /** Makes room for so many bytes, all 0. @returns where they begin */
+  /** Makes room for so many bytes, all 0, which may replace `bytes` and `view`. @returns where they begin */
   private room(size: number): number {
     const at = this.length;
     this.length += size;

@@ -1,15 +1,22 @@
 const LONGEST_TEXT = 200;
 const LONGEST_HEX = 32;
+/** So many at the end are written out. */
+const FEW_ZEROS = 9;
 
 /** "0x1f", with at least `digits` digits. */
 export function hex(value: number | bigint, digits = 1): string {
   return `0x${value.toString(16).padStart(digits, "0")}`;
 }
 
-/** Bytes as pairs of digits; what is beyond the first 32 is only counted. */
+/** Bytes as pairs of digits; what is beyond the first 32, or many zeros at the end, is only counted. */
 export function hexBytes(bytes: Uint8Array): string {
-  const shown = Array.from(bytes.subarray(0, LONGEST_HEX), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return bytes.length > LONGEST_HEX ? `${shown} … (${bytes.length} bytes)` : shown;
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  if (bytes.length - end < FEW_ZEROS) end = bytes.length;
+  const digits = (part: Uint8Array): string => Array.from(part, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  if (end > LONGEST_HEX) return `${digits(bytes.subarray(0, LONGEST_HEX))} … (${bytes.length} bytes)`;
+  if (end === bytes.length) return digits(bytes);
+  return `${digits(bytes.subarray(0, end))} zeros (${bytes.length} bytes)`.trimStart();
 }
 
 /**

@@ -16,14 +16,17 @@ const CHILD_RELID = 8;
 /** Turns events of the bus, in their order, into what people read. It knows only what the events told it. */
 export class VmbusTrace {
   private readonly control: ControlDecoder;
-  private readonly devices = new Map<string, DeviceDecoder>();
+  /** By interface type. */
+  private readonly devices = new Map<string, { readonly name: string; readonly decoder: DeviceDecoder }>();
   /** By relid; made anew when a channel is opened. At most as many as there can be channels. */
   private readonly channels = new Map<number, { readonly instanceId: string; readonly decoder?: ChannelDecoder }>();
 
   /** @param version that the guest and the host have agreed on already */
   constructor(devices: readonly DeviceDecoder[], version = 0) {
-    this.control = new ControlDecoder(version);
-    for (const device of devices) for (const id of device.interfaceIds) this.devices.set(id.toLowerCase(), device);
+    for (const decoder of devices) {
+      for (const [id, name] of Object.entries(decoder.interfaces)) this.devices.set(id, { name, decoder });
+    }
+    this.control = new ControlDecoder(version, (interfaceId) => this.devices.get(interfaceId)?.name);
   }
 
   decode(event: VmbusTraceEvent): VmbusTraceEntry {
@@ -60,7 +63,7 @@ export class VmbusTrace {
   private decoderOf({ relid, instanceId, interfaceId }: TracedChannel): ChannelDecoder | undefined {
     const known = this.channels.get(relid);
     if (known?.instanceId === instanceId) return known.decoder;
-    const decoder = this.devices.get(interfaceId.toLowerCase())?.open();
+    const decoder = this.devices.get(interfaceId.toLowerCase())?.decoder.open();
     this.channels.set(relid, { instanceId, decoder });
     return decoder;
   }

@@ -97,8 +97,8 @@ export interface ChannelDecoder {
 
 /** What a device's folder brings so that its messages can be read. */
 export interface DeviceDecoder {
-  /** Interface types of the offers that it is for, as text in lower case. */
-  readonly interfaceIds: readonly string[];
+  /** What it is for: a device's name for each interface type, as text in lower case, that an offer may have. */
+  readonly interfaces: Readonly<Record<string, string>>;
   /** A decoder for a channel that was just opened. */
   open(): ChannelDecoder;
 }

@@ -65,6 +65,7 @@ describe("whatever a guest sends", () => {
       const line = describeTraceEntry(entry);
       expect(line.length).toBeLessThan(8000);
       expect(line).not.toMatch(CONTROLS);
+      expect(line).not.toContain("\n");
       expect(entry.meaning).toMatch(/\.$/);
       capture.add(entry);
     }

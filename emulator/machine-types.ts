@@ -1,10 +1,12 @@
 // The types of the public API (emulator/machine.ts). The command line, the playground and the tests use only these.
 
 import type { NamedMsr } from "./hyperv/msr-names";
-import type { SynicState } from "./hyperv/synic";
+import type { SynicState } from "./hyperv/synic-state";
 import type { Disk } from "./storage/disk";
 import type { VmbusSnapshot } from "./vmbus/trace/snapshot";
 
+export type { NamedMsr } from "./hyperv/msr-names";
+export type { SintState, SynicState } from "./hyperv/synic-state";
 export type { ChannelSnapshot, GpadlSnapshot, VmbusSnapshot } from "./vmbus/trace/snapshot";
 export type {
   RingFill,

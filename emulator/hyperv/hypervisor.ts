@@ -10,7 +10,8 @@ import * as msr from "./msrs";
 import { OverlayPage } from "./overlay";
 import { ReferenceTime } from "./reference-time";
 import { SyntheticTimers } from "./stimer";
-import { SynicController, type SynicState } from "./synic";
+import { SynicController } from "./synic";
+import type { SynicState } from "./synic-state";
 
 /** The one virtual processor. */
 const VP_INDEX = 0;

@@ -2,6 +2,7 @@ import type { GuestMemory } from "../cpu/guest-memory";
 import type { Log } from "../log";
 import type { VectorSink } from "./interfaces";
 import { OverlayPage } from "./overlay";
+import type { SintState, SynicState } from "./synic-state";
 
 // The synthetic interrupt controller of one virtual processor (TLFS 6.0b, chapter 11).
 
@@ -33,29 +34,6 @@ const SCONTROL_ENABLE = 1n;
 
 /** Messages that wait for one processor's slots, at most: a guest that posts and never reads must not eat the host. */
 export const MESSAGE_QUEUE_LIMIT = 4096;
-
-/** One synthetic interrupt source, for people. */
-export interface SintState {
-  readonly sint: number;
-  readonly vector: number;
-  readonly masked: boolean;
-  readonly autoEoi: boolean;
-  readonly polling: boolean;
-  /** The type of the message in its slot; 0 if that is free, or there is no message page. */
-  readonly messageType: number;
-  /** Messages that wait for the slot. */
-  readonly queued: number;
-  /** Event flags that are set: channels, by relid. */
-  readonly eventFlags: readonly number[];
-}
-
-export interface SynicState {
-  readonly enabled: boolean;
-  /** GPAs of the message page and of the event flags page, if the guest has enabled them. */
-  readonly messagePage: number | undefined;
-  readonly eventFlagsPage: number | undefined;
-  readonly sints: readonly SintState[];
-}
 
 interface Message {
   readonly type: number;

@@ -21,7 +21,6 @@ function random(seed: number): () => number {
 }
 
 /** Control characters that a terminal would obey; a comment of ours has line ends of its own. */
-// eslint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 function packet(bytes: Uint8Array, which: number, toGuest: boolean): VmbusTraceEvent {

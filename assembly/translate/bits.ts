@@ -2,34 +2,13 @@
 
 import { OPF_F3, OP_CODE, immediate, isRegister, modrmReg, opFlags, regAddress, rmAddress } from "../decode/instruction";
 import { TWO } from "../decode/tables";
-import {
-  LOCAL_A,
-  LOCAL_B,
-  LOCAL_FLAG_A,
-  LOCAL_FLAG_RESULT,
-  LOCAL_RESULT,
-  getRegister,
-  setRegister,
-} from "./context";
-import { noteKind, setCarry, setFlags, signExtend } from "./flags";
+import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT, getRegister, setRegister } from "./context";
+import { noteKind, setFlags, signExtend } from "./flags";
+import { setCarry } from "./raw-flags";
 import { sizeOf } from "./integer";
 import { flagsAreDead } from "./liveness";
-import {
-  canRm,
-  computeAddress,
-  hasShortAddress,
-  mask,
-  numberOf,
-  popReg,
-  pushOffset,
-  pushReg,
-  pushRegister,
-  pushRm,
-  readForModification,
-  readMemory,
-  setAddress,
-  storeRmModified,
-} from "./operands";
+import { canRm, mask, numberOf, popReg, pushReg, pushRegister, pushRm, storeRmModified } from "./operands";
+import { computeAddress, hasShortAddress, pushOffset, readForModification, readMemory, setAddress } from "./memory";
 import { KIND_LOGIC, KIND_RAW } from "./support";
 import {
   I32_EQZ,

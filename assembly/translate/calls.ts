@@ -4,17 +4,8 @@
 // jump cache in its own place. So a guest that switches stacks, or returns to where nobody called, only costs time.
 
 import { CALL_KEY } from "../state";
-import {
-  LOCAL_DEPTH,
-  LOCAL_KEY,
-  LOCAL_LEFT,
-  LOCAL_RIP,
-  STOPPED,
-  branchToExit,
-  enterLabel,
-  leaveLabel,
-  pushRip,
-} from "./context";
+import { LOCAL_DEPTH, LOCAL_KEY, LOCAL_LEFT, LOCAL_RIP, enterLabel, leaveLabel, pushRip } from "./context";
+import { STOPPED, branchToExit } from "./exits";
 import { goTo } from "./control";
 import { FUNCTION_CHAIN, hintedIf } from "./module";
 import { blockAt, instructionsFrom } from "./region";

@@ -20,7 +20,7 @@ import {
   RIP,
   STATISTIC_CHAINED,
 } from "../state";
-import { STOPPED } from "./context";
+import { STOPPED } from "./exits";
 import {
   FUNCTION_REVIVE,
   TYPE_ENTRY,

@@ -2,33 +2,19 @@
 // its kind is known only at run time, the zero, sign and parity flags follow all the same, and of the carry the
 // frequent cases; the rest is asked of the core.
 
-import {
-  KIND_UNKNOWN,
-  LOCAL_FLAG_A,
-  LOCAL_FLAG_B,
-  LOCAL_FLAG_KIND,
-  LOCAL_FLAG_RESULT,
-  flagKind,
-} from "./context";
-import { gatherFlags, readFlags, signExtend } from "./flags";
-import { FUNCTION_CONDITION } from "./module";
+import { KIND_UNKNOWN, LOCAL_FLAG_A, LOCAL_FLAG_B, LOCAL_FLAG_RESULT, flagKind } from "./context";
+import { gatherFlags, signExtend } from "./flags";
 import { KIND_ADD, KIND_DEC, KIND_INC, KIND_LOGIC, KIND_RAW, KIND_SBB, KIND_SUB } from "./support";
 import {
-  ELSE,
-  END,
   I32_AND,
-  I32_EQ,
   I32_EQZ,
   I32_OR,
-  I32_SHL,
-  I32_SUB,
   I32_WRAP_I64,
   I32_XOR,
   I64_ADD,
   I64_AND,
   I64_EQ,
   I64_EQZ,
-  I64_EXTEND_I32_U,
   I64_LE_S,
   I64_LE_U,
   I64_LT_S,
@@ -37,23 +23,26 @@ import {
   I64_POPCNT,
   I64_SHR_U,
   I64_XOR,
-  IF,
-  SELECT,
-  TYPE_I32,
   byte,
-  call,
   i32Const,
   i64Const,
   localGet,
 } from "./wasm";
+import { pushOfUnknown } from "./unknown-conditions";
 
 /** Condition codes without their lowest bit, which negates, halved. */
 const OVERFLOW: u32 = 0;
-const CARRY: u32 = 1;
-const ZERO: u32 = 2;
-const CARRY_OR_ZERO: u32 = 3;
-const SIGN: u32 = 4;
-const PARITY: u32 = 5;
+
+export const CARRY: u32 = 1;
+
+export const ZERO: u32 = 2;
+
+export const CARRY_OR_ZERO: u32 = 3;
+
+export const SIGN: u32 = 4;
+
+export const PARITY: u32 = 5;
+
 const LESS: u32 = 6;
 
 /** Pushes 0 or 1 (i32): a condition code, 0..15. */
@@ -66,19 +55,19 @@ export function pushCondition(code: u32): void {
   if ((code & 1) != 0) byte(I32_EQZ);
 }
 
-function pushZero(): void {
+export function pushZero(): void {
   localGet(LOCAL_FLAG_RESULT);
   byte(I64_EQZ);
 }
 
 /** Bit n of the i64 on the stack, as i32; nothing is above it but in bits that the caller masks. */
-function takeBit(n: u32): void {
+export function takeBit(n: u32): void {
   i64Const(n);
   byte(I64_SHR_U);
   byte(I32_WRAP_I64);
 }
 
-function takeParity(): void {
+export function takeParity(): void {
   i64Const(0xff);
   byte(I64_AND);
   byte(I64_POPCNT);
@@ -90,7 +79,7 @@ function takeParity(): void {
 
 // Of FLAG_RESULT and FLAG_CARRIES, as execute/flags.ts has them.
 
-function pushRawSign(): void {
+export function pushRawSign(): void {
   localGet(LOCAL_FLAG_RESULT);
   takeBit(63);
   localGet(LOCAL_FLAG_A);
@@ -314,86 +303,3 @@ function pushOfKind(condition: u32, kind: u32, size: u32): void {
 }
 
 // Of what is known at run time only.
-
-function pushIsKind(kind: u32): void {
-  localGet(LOCAL_FLAG_KIND);
-  i32Const(~3);
-  byte(I32_AND);
-  i32Const(kind);
-  byte(I32_EQ);
-}
-
-function pushOfUnknown(condition: u32): void {
-  readFlags();
-  switch (condition) {
-    case ZERO:
-      pushZero();
-      break;
-    case SIGN:
-      // The top bit by the kind's width; or raw, where the result is sign-extended.
-      pushRawSign();
-      localGet(LOCAL_FLAG_RESULT);
-      i32Const(8);
-      localGet(LOCAL_FLAG_KIND);
-      i32Const(3);
-      byte(I32_AND);
-      byte(I32_SHL);
-      i32Const(1);
-      byte(I32_SUB);
-      byte(I64_EXTEND_I32_U);
-      byte(I64_SHR_U);
-      byte(I32_WRAP_I64);
-      localGet(LOCAL_FLAG_KIND);
-      byte(I32_EQZ);
-      byte(SELECT);
-      break;
-    case PARITY:
-      localGet(LOCAL_FLAG_RESULT);
-      localGet(LOCAL_FLAG_A);
-      i64Const(8);
-      byte(I64_SHR_U);
-      i64Const(0);
-      localGet(LOCAL_FLAG_KIND);
-      byte(I32_EQZ);
-      byte(SELECT);
-      byte(I64_XOR);
-      takeParity();
-      break;
-    case CARRY:
-      pushUnknownCarry();
-      break;
-    case CARRY_OR_ZERO:
-      pushUnknownCarry();
-      pushZero();
-      byte(I32_OR);
-      break;
-    default:
-      pushAsked(condition);
-  }
-}
-
-/** Where most conditions come from: a comparison, then what a handler or a shift left, then a counter. */
-function pushUnknownCarry(): void {
-  pushIsKind(KIND_SUB);
-  byte(IF);
-  byte(TYPE_I32);
-  localGet(LOCAL_FLAG_A);
-  localGet(LOCAL_FLAG_B);
-  byte(I64_LT_U);
-  byte(ELSE);
-  localGet(LOCAL_FLAG_KIND);
-  byte(I32_EQZ);
-  byte(IF);
-  byte(TYPE_I32);
-  localGet(LOCAL_FLAG_A);
-  takeBit(63);
-  byte(ELSE);
-  pushAsked(CARRY);
-  byte(END);
-  byte(END);
-}
-
-function pushAsked(condition: u32): void {
-  i32Const(condition << 1);
-  call(FUNCTION_CONDITION);
-}

@@ -11,17 +11,16 @@ import {
   LOCAL_ENTRY,
   LOCAL_RIP,
   blockDelta,
-  branchToExit,
   enterLabel,
-  exitTo,
   is64,
   leaveLabel,
-  leaveToHandler,
   nextOffset,
   pushRip,
 } from "./context";
+import { branchToExit, exitTo, leaveToHandler } from "./exits";
 import { sizeOf } from "./integer";
-import { canRm, mask, popRegister, pushRegister, pushRm, pushTlbEntry } from "./operands";
+import { canRm, mask, popRegister, pushRegister, pushRm } from "./operands";
+import { pushTlbEntry } from "./memory";
 import { hintedIf } from "./module";
 import { emitLeafCall } from "./leaf";
 import { blockAt, blockPageDelta, blockPhysicalPage, leafOfBlock } from "./region";

@@ -6,7 +6,8 @@ import { DF } from "../execute/flags";
 import { EFLAGS, RAX, RCX, RDI, TLB_WRITE_TAG } from "../state";
 import { LOCAL_A, LOCAL_ADDRESS, LOCAL_B, LOCAL_POINTER, enterLabel, is64, leaveLabel } from "./context";
 import { sizeOf } from "./integer";
-import { mask, popRegister, probe, pushPointer, pushRegister, storeOpcode } from "./operands";
+import { mask, popRegister, pushRegister } from "./operands";
+import { probe, pushPointer, storeOpcode } from "./memory";
 import { STOS, addressSize, emitRepeated } from "./string";
 import {
   BR_IF,

@@ -7,7 +7,6 @@ import {
   KIND_UNKNOWN,
   LOCAL_RIP,
   blockCount,
-  branchToExit,
   currentIndex,
   enterLabel,
   forgetRegisters,
@@ -16,9 +15,8 @@ import {
   nextOffset,
   pushPlace,
   setFlagKind,
-  stopAt,
-  stopIfModeChanged,
 } from "./context";
+import { branchToExit, stopAt, stopIfModeChanged } from "./exits";
 import { flushFlags, forgetPending, keepFlags, recallFlags, settle } from "./flags";
 import { FUNCTION_HANDLER, hintedIf } from "./module";
 import {

@@ -27,18 +27,18 @@ import {
   blockCount,
   blockDelta,
   blockOps,
-  branchToExit,
   enterLabel,
   is64,
   leaveLabel,
-  leaveToHandler,
   pushRip,
 } from "./context";
+import { branchToExit, leaveToHandler } from "./exits";
 import { checkPage, checkTarget, pushPageIsGone } from "./control";
 import { flushFlags } from "./flags";
 import { emitInstruction } from "./instructions";
 import { hintedIf } from "./module";
-import { mask, popRegister, pushRegister, writeMemory } from "./operands";
+import { mask, popRegister, pushRegister } from "./operands";
+import { writeMemory } from "./memory";
 import { moveStack, pushA, readTop, stackSize } from "./stack";
 import { END, I64_NE, I64_SUB, byte, i64Const, localGet, localSet } from "./wasm";
 

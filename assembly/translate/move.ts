@@ -6,21 +6,8 @@ import { pushCondition } from "./conditions";
 import { LOCAL_A, LOCAL_ADDRESS, is64 } from "./context";
 import { signExtend } from "./flags";
 import { pushImmediate, sizeOf } from "./integer";
-import {
-  addSegmentBase,
-  canAddress,
-  canRm,
-  computeAddress,
-  mask,
-  popReg,
-  popRegister,
-  pushOffset,
-  pushReg,
-  pushRegister,
-  pushRm,
-  readMemory,
-  writeMemory,
-} from "./operands";
+import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm } from "./operands";
+import { addSegmentBase, canAddress, computeAddress, pushOffset, readMemory, writeMemory } from "./memory";
 import { I64_EXTEND_I32_U, I64_SHR_S, SELECT, byte, i64Const, localSet } from "./wasm";
 
 /** 88..8B, C6, C7. */

@@ -3,15 +3,7 @@
 
 import { OP_CODE, isRegister } from "../decode/instruction";
 import { RAX, RDX } from "../state";
-import {
-  LOCAL_A,
-  LOCAL_B,
-  LOCAL_FLAG_A,
-  LOCAL_FLAG_RESULT,
-  LOCAL_RESULT,
-  enterLabel,
-  leaveLabel,
-} from "./context";
+import { LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_FLAG_RESULT, LOCAL_RESULT, enterLabel, leaveLabel } from "./context";
 import { noteKind, signExtend } from "./flags";
 import { emitHandlerAside, registerSet } from "./handler";
 import { pushImmediate, sizeOf } from "./integer";

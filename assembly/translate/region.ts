@@ -14,16 +14,12 @@ import {
   beginBlock,
   beginInstruction,
   enterLabel,
-  epilogue,
-  exitTo,
-  handlerEpilogue,
   leaveLabel,
   nextOffset,
   prologue,
   setMode,
-  stopAt,
-  stopIfModeChanged,
 } from "./context";
+import { epilogue, exitTo, handlerEpilogue, stopAt, stopIfModeChanged } from "./exits";
 import { goTo } from "./control";
 import { isLeaf } from "./leaf";
 import { addEntry, beginBlockAt, collectBranches, continuesPrevious, emitStructure, isLoopHead, settleStructure } from "./structure";

@@ -3,17 +3,8 @@
 
 import { KIND_UNKNOWN, LOCAL_A, LOCAL_B, LOCAL_FLAG_A, LOCAL_RESULT, setFlagKind } from "./context";
 import { pushCondition } from "./conditions";
-import {
-  ROTATE_LEFT,
-  ROTATE_RIGHT,
-  addRotate,
-  flushFlags,
-  makeRaw,
-  makeRawWithoutCarryAndOverflow,
-  noteKind,
-  noteRotate,
-  writeKind,
-} from "./flags";
+import { ROTATE_LEFT, ROTATE_RIGHT, flushFlags, noteKind, noteRotate, writeKind } from "./flags";
+import { addRotate, makeRaw, makeRawWithoutCarryAndOverflow } from "./raw-flags";
 import { KIND_RAW } from "./support";
 import { flagsAreDead } from "./liveness";
 import { mask, pushRmForModification, storeRmModified } from "./operands";

@@ -4,7 +4,8 @@ import { OP_CODE, immediate } from "../decode/instruction";
 import { RBP, RSP, SEGMENTS, SEGMENT_SELECTOR, SEGMENT_STRIDE } from "../state";
 import { LOCAL_A, LOCAL_ADDRESS, LOCAL_B, is64 } from "./context";
 import { sizeOf } from "./integer";
-import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm, readMemory, writeMemory } from "./operands";
+import { canRm, mask, popReg, popRegister, pushReg, pushRegister, pushRm } from "./operands";
+import { readMemory, writeMemory } from "./memory";
 import { I64_ADD, I64_LOAD16_U, I64_SUB, access, byte, i32Const, i64Const, localGet, localSet, localTee } from "./wasm";
 
 /** log2 of the bytes that stack instructions move in this mode. */

@@ -15,11 +15,12 @@ import {
   enterLabel,
   is64,
   leaveLabel,
-  leaveToHandler,
   nextOffset,
 } from "./context";
+import { leaveToHandler } from "./exits";
 import { goTo } from "./control";
-import { noteKind, setCarry } from "./flags";
+import { noteKind } from "./flags";
+import { setCarry } from "./raw-flags";
 import { LIGHT_KEEPS_FLAGS, emitLightHandler } from "./handler";
 import { flagsAreDead } from "./liveness";
 import { FUNCTION_MAY_CHAIN, hintedIf } from "./module";

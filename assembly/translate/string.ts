@@ -11,15 +11,14 @@ import {
   LOCAL_B,
   LOCAL_RESULT,
   LOCAL_RIP,
-  branchToExit,
   enterLabel,
   forgetRegisters,
   is64,
   leaveLabel,
   nextOffset,
   pushRip,
-  stopIfModeChanged,
 } from "./context";
+import { branchToExit, stopIfModeChanged } from "./exits";
 import { goTo } from "./control";
 import { emitShortFill } from "./fill";
 import { setFlags } from "./flags";
@@ -32,7 +31,8 @@ import {
 } from "./handler";
 import { sizeOf } from "./integer";
 import { hintedIf } from "./module";
-import { addSegmentBase, mask, popRegister, pushRegister, readMemory, writeMemory } from "./operands";
+import { mask, popRegister, pushRegister } from "./operands";
+import { addSegmentBase, readMemory, writeMemory } from "./memory";
 import { KIND_SUB } from "./support";
 import {
   I32_AND,

@@ -6,17 +6,11 @@ import { integerSize } from "../execute/x87/direct";
 import { ES_SUMMARY } from "../execute/x87/state";
 import { CR0, FPU_STATUS, FS, RAX, TLB_READ_TAG, TLB_WRITE_TAG } from "../state";
 import { CR0_EM, CR0_TS } from "../system/mode";
-import {
-  LOCAL_ADDRESS,
-  LOCAL_POINTER,
-  currentOp,
-  enterLabel,
-  leaveLabel,
-  leaveToHandler,
-  pushCodeBase,
-} from "./context";
+import { LOCAL_ADDRESS, LOCAL_POINTER, currentOp, enterLabel, leaveLabel, pushCodeBase } from "./context";
+import { leaveToHandler } from "./exits";
 import { FUNCTION_X87_INTEGER, FUNCTION_X87_LOAD, FUNCTION_X87_OPERATE, FUNCTION_X87_STORE, hintedIf } from "./module";
-import { canAddress, computeAddress, locateMemory, popRegister } from "./operands";
+import { popRegister } from "./operands";
+import { canAddress, computeAddress, locateMemory, locateWithoutFill } from "./memory";
 import { END, I32_AND, I32_LOAD, I32_LOAD16_U, I32_OR, I64_LOAD16_U, access, byte, call, i32Const, localGet, localSet } from "./wasm";
 
 /** @returns false if the instruction is none of these */
@@ -57,7 +51,9 @@ function emitCall(op: u32, index: u32, size: u32, write: bool): bool {
   if (!canAddress(op, write)) return false;
   requireFpu(true);
   computeAddress(op);
-  locateMemory(size, write ? TLB_WRITE_TAG : TLB_READ_TAG);
+  // A store whose exception is not masked does not write.
+  if (write) locateWithoutFill(size, TLB_WRITE_TAG);
+  else locateMemory(size, TLB_READ_TAG);
   localSet(LOCAL_POINTER);
   i32Const(currentOp);
   pushCodeBase();

@@ -3,15 +3,7 @@
 
 import { OPF_REX_W, OP_CODE, opFlags, regAddress, xmmReg } from "../../decode/instruction";
 import { PP_F2, PP_F3, TWO } from "../../decode/tables";
-import {
-  LOCAL_A,
-  LOCAL_B,
-  LOCAL_F32,
-  LOCAL_F64,
-  LOCAL_RESULT,
-  enterLabel,
-  leaveLabel,
-} from "../context";
+import { LOCAL_A, LOCAL_B, LOCAL_F32, LOCAL_F64, LOCAL_RESULT, enterLabel, leaveLabel } from "../context";
 import { registerSet } from "../handler";
 import { canRm, mask, popRegister, pushRm } from "../operands";
 import {

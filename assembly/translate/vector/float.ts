@@ -15,7 +15,8 @@ import {
   leaveLabel,
   setFlagKind,
 } from "../context";
-import { readRaw, writeKind } from "../flags";
+import { writeKind } from "../flags";
+import { readRaw } from "../raw-flags";
 import { LIGHT_SETS_FLAGS, emitLightHandler } from "../handler";
 import { KIND_RAW } from "../support";
 import {

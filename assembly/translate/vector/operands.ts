@@ -5,9 +5,11 @@ import { OPF_66, OPF_F2, OPF_F3, isRegister, opFlags, xmmReg, xmmRm } from "../.
 import { PP_66, PP_F2, PP_F3, PP_NONE } from "../../decode/tables";
 import { CR0, CR4, TLB_READ_TAG, TLB_WRITE_TAG } from "../../state";
 import { CR0_EM, CR0_TS, CR4_OSFXSR } from "../../system/mode";
-import { LOCAL_POINTER, enterLabel, leaveLabel, leaveToHandler, noteSseEnabled, sseIsEnabled } from "../context";
+import { LOCAL_POINTER, enterLabel, leaveLabel, noteSseEnabled, sseIsEnabled } from "../context";
+import { leaveToHandler } from "../exits";
 import { hintedIf } from "../module";
-import { ALIGNED_16, canRm, computeAddress, locateMemory } from "../operands";
+import { canRm } from "../operands";
+import { ALIGNED_16, computeAddress, locateMemory } from "../memory";
 import {
   END,
   I32_AND,

@@ -68,7 +68,7 @@ export function explain(program: Program, threshold: number): string {
 
 /** What the reference does on its last instructions before the first limit at which the engines differ. */
 function wayTo(program: Program, interpreter: Engine, difference: (program: Program) => string | undefined): string[] {
-  const before = program.slices.slice(0, interpreter.run(program).stops.length - 1);
+  const before = program.slices.slice(0, Math.min(interpreter.run(program).stops.length, program.slices.length) - 1);
   const last = program.slices[before.length] as Slice;
   const cut = (instructions: number): Program => ({
     ...program,

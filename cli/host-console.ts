@@ -9,9 +9,11 @@ export class HostConsole implements Console {
   constructor(private readonly report: (line: string) => void) {}
 
   open({ input, leave }: { input: (data: Uint8Array) => void; leave: () => void }): void {
-    const { stdin, stdout } = process;
+    const { stdin, stdout, stderr } = process;
     // Whoever read our output has gone (`| head`): there is nobody to run the machine for.
     stdout.on("error", leave);
+    // Without a reader of notices the machine can go on.
+    stderr.on("error", () => undefined);
     if (stdin.isTTY) {
       this.notice("Ctrl-A x turns the machine off");
       const filter = new EscapeFilter();

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { TimeMode } from "../emulator/machine-types";
 import { type DriveOption, parseDrive } from "./drive-place";
 import { UsageError } from "./errors";
@@ -18,6 +19,10 @@ export interface RunOptions {
   /** In order. */
   readonly disks: readonly DriveOption[];
   readonly iso?: DriveOption;
+  /** Where a pcapng file of the bus goes. */
+  readonly vmbusTrace?: string;
+  /** Prints each message of the bus. */
+  readonly vmbusLog: boolean;
 }
 
 export const runHelp = `usage: hypertab run (--kernel FILE [--initrd FILE] | --guest NAME) [options]
@@ -40,6 +45,9 @@ Boots a machine. Its serial console is on stdin and stdout.
   --timeout SECONDS  ends the run after so long; in virtual time these are the guest's seconds
   --interpret        runs everything by interpretation; nothing is translated
   --stats            at the end, prints speed, and what the processor's two engines did, on stderr
+  --vmbus-trace FILE writes all that goes over VMBus to FILE as pcapng, each message with what it says and means; for
+                     Wireshark, which needs no plug-in for it. The file is written anew
+  --vmbus-log        prints the same on stderr, a line for each message
   --help             this text
 
 At a terminal, Ctrl-A x turns the machine off and Ctrl-A Ctrl-A sends Ctrl-A. SIGINT asks the guest to shut
@@ -64,6 +72,8 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     timeout: { type: "string" },
     interpret: { type: "boolean" },
     stats: { type: "boolean" },
+    "vmbus-trace": { type: "string" },
+    "vmbus-log": { type: "boolean" },
     help: { type: "boolean", short: "h" },
   });
   if (args.values["help"]) return undefined;
@@ -75,6 +85,11 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
   const time = text(args, "time") ?? "real";
   if (time !== "real" && time !== "virtual") throw new UsageError(`--time is '${time}'; it must be real or virtual`);
   const iso = text(args, "iso");
+  const vmbusTrace = text(args, "vmbus-trace");
+  const disks = texts(args, "disk").map((value) => parseDrive("disk", value));
+  const drive = iso === undefined ? undefined : parseDrive("iso", iso);
+  const inputs = [...disks, ...(drive ? [drive] : [])].map(({ path }) => path);
+  checkTraceFile(vmbusTrace, [...inputs, text(args, "kernel"), text(args, "initrd")]);
   return {
     source: parseSource(text(args, "kernel"), text(args, "initrd"), text(args, "guest"), text(args, "append") ?? ""),
     memoryMiB: wholeNumber(args, "memory", { least: 16, most: 2048, unit: "MiB", otherwise: 256 }),
@@ -82,9 +97,20 @@ export function parseRunOptions(argv: readonly string[]): RunOptions | undefined
     timeoutSeconds: seconds(args, "timeout"),
     interpret: args.values["interpret"] === true,
     stats: args.values["stats"] === true,
-    disks: texts(args, "disk").map((value) => parseDrive("disk", value)),
-    iso: iso === undefined ? undefined : parseDrive("iso", iso),
+    disks,
+    iso: drive,
+    vmbusTrace,
+    vmbusLog: args.values["vmbus-log"] === true,
   };
+}
+
+/** The file is written anew: it must not be one that the machine is made of. */
+function checkTraceFile(path: string | undefined, inputs: readonly (string | undefined)[]): void {
+  if (path === undefined) return;
+  if (path === "") throw new UsageError("--vmbus-trace is empty; it must name a file");
+  if (inputs.some((input) => input !== undefined && resolve(input) === resolve(path))) {
+    throw new UsageError(`--vmbus-trace would overwrite ${path}, which the machine uses; name another file`);
+  }
 }
 
 function parseSource(

@@ -9,6 +9,7 @@ import { HostConsole } from "./host-console";
 import { loadCore, readInput } from "./load";
 import { parseRunOptions, runHelp, type RunSource } from "./run-options";
 import { runSession, type Outcome } from "./session";
+import { traceVmbus } from "./vmbus-trace";
 
 /** `hypertab run`: boots a machine with its serial console on stdin and stdout. Returns the exit code. */
 export async function run(argv: readonly string[], report: (line: string) => void): Promise<number> {
@@ -29,7 +30,9 @@ export async function run(argv: readonly string[], report: (line: string) => voi
       drives: drives.attachments,
     });
     const begun = performance.now();
-    const outcome = await runSession(machine, new HostConsole(report), options);
+    const console = new HostConsole(report);
+    const endTrace = traceVmbus(machine, options, (line) => console.notice(line));
+    const outcome = await runSession(machine, console, options).finally(endTrace);
     if (options.stats) reportStatistics(machine, (performance.now() - begun) / 1000, report);
     await machine.stopped;
     return conclude(outcome, options.timeoutSeconds, report);

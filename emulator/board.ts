@@ -3,6 +3,7 @@ import { PortBus, MmioBus } from "./chipset/bus";
 import { Chipset, type PowerEvent } from "./chipset/chipset";
 import { APIC_FREQUENCY } from "./chipset/lapic-timer";
 import { Processor, type ProcessorHost } from "./cpu/processor";
+import { deviceDecoders } from "./devices/decoders";
 import { Heartbeat } from "./devices/ic/heartbeat";
 import { KeyValuePairExchange } from "./devices/ic/kvp";
 import { Shutdown } from "./devices/ic/shutdown";
@@ -23,6 +24,7 @@ import type { Disk } from "./storage/disk";
 import { TSC_FREQUENCY, TimerQueue } from "./time/clock";
 import { HostWork } from "./time/host-work";
 import { RealClock, VirtualClock, type MachineClock } from "./time/machine-clocks";
+import { VmbusTrace } from "./vmbus/trace/trace";
 import { Vmbus } from "./vmbus/vmbus";
 
 /** VGA memory: no RAM is seen there, and nothing answers until a display adapter does. */
@@ -140,6 +142,11 @@ export class Board {
       ide: this.ide,
       onEjected: (location, image) => events.onDiscEjected(location, image),
     });
+  }
+
+  /** A reader of what goes over the bus that knows this machine's devices. */
+  createTrace(): VmbusTrace {
+    return new VmbusTrace(deviceDecoders, this.vmbus.versionNumber);
   }
 
   /** Everything as after power-on; RAM keeps what it holds. */

@@ -1,7 +1,22 @@
 // The types of the public API (emulator/machine.ts). The command line, the playground and the tests use only these.
 
+import type { NamedMsr } from "./hyperv/msr-names";
+import type { SynicState } from "./hyperv/synic-state";
 import type { KeyboardLeds } from "./input/machine-input";
 import type { Disk } from "./storage/disk";
+import type { VmbusSnapshot } from "./vmbus/trace/snapshot";
+
+export type { NamedMsr } from "./hyperv/msr-names";
+export type { SintState, SynicState } from "./hyperv/synic-state";
+export type { ChannelSnapshot, GpadlSnapshot, VmbusSnapshot } from "./vmbus/trace/snapshot";
+export type {
+  RingFill,
+  RingFills,
+  TracedChannel,
+  TraceField,
+  VmbusTraceEntry,
+  VmbusTraceEvent,
+} from "./vmbus/trace/types";
 
 /** How the guest's clocks advance: with the host's clock, or with retired instructions (bit for bit repeatable). */
 export type TimeMode = "real" | "virtual";
@@ -82,6 +97,14 @@ export interface MachineStatus {
   /** VMBus protocol version in use as "major.minor", if the guest has made contact. */
   readonly vmbusVersion?: string;
   readonly channels: readonly ChannelStatus[];
+}
+
+/** Hyper-V as this machine's guest has set it up: for a view that teaches, not for a program that counts on it. */
+export interface HypervisorSnapshot {
+  readonly vmbus: VmbusSnapshot;
+  readonly synic: SynicState;
+  /** Every synthetic MSR that the guest can read, by number. */
+  readonly msrs: readonly NamedMsr[];
 }
 
 /** Where the processor's work goes. Counts run from the machine's creation, those marked so from its last reset. */

@@ -9,6 +9,7 @@ import {
   ConfigurationError,
   type DriveAttachment,
   type DriveLocation,
+  type HypervisorSnapshot,
   type MachineEvents,
   type MachineScreen,
   type MachineSettings,
@@ -16,10 +17,12 @@ import {
   type MachineStatistics,
   type MachineStatus,
   type StopReason,
+  type VmbusTraceEntry,
 } from "./machine-types";
 import { Runner } from "./runner";
 import type { Disk } from "./storage/disk";
 import type { Timer } from "./time/clock";
+import { VmbusTracing } from "./vmbus/trace/tracing";
 
 export const MEMORY_MIB_MIN = 16;
 export const MEMORY_MIB_MAX = 2048;
@@ -40,6 +43,7 @@ export class Machine {
   private readonly runner: Runner;
   private readonly emitter = new Emitter<MachineEvents>();
   private readonly crashTimer: Timer;
+  private readonly vmbusTracing: VmbusTracing;
   private state: MachineState = "created";
   private serialOutput: number[] = [];
   private resetAt = 0;
@@ -68,6 +72,7 @@ export class Machine {
       onLeds: () => (this.ledsChanged = true),
       onDiscEjected: (location, image) => this.emitter.emit("discEjected", { location, image }),
     });
+    this.vmbusTracing = new VmbusTracing(this.board.vmbus, () => this.board.createTrace());
     for (const drive of settings.drives ?? []) this.board.storage.attach(drive);
     this.board.storage.start();
     const { processor, timers, clock } = this.board;
@@ -231,6 +236,21 @@ export class Machine {
     };
   }
 
+  /** How Hyper-V stands: the bus with its channels and shared memory, the SynIC, the synthetic MSRs. */
+  hypervisorSnapshot(): HypervisorSnapshot {
+    const { vmbus, hypervisor } = this.board;
+    return { vmbus: vmbus.snapshot(), synic: hypervisor.synicState(), msrs: hypervisor.namedMsrs() };
+  }
+
+  /**
+   * Calls `listener` for everything that goes over VMBus from now on, taken apart, in order; as events do, between
+   * slices of the guest's run. Costs something while it lasts, and nothing else does.
+   * @returns the function that ends it
+   */
+  traceVmbus(listener: (entry: VmbusTraceEntry) => void): () => void {
+    return this.vmbusTracing.add(listener);
+  }
+
   /** How the processor works: its two engines, what they made and what left them. */
   statistics(): MachineStatistics {
     return this.board.processor.statistics();
@@ -315,6 +335,7 @@ export class Machine {
       this.serialOutput = [];
       this.emitter.emit("serial", bytes);
     }
+    this.vmbusTracing.deliver();
     if (this.channelsChanged) {
       this.channelsChanged = false;
       this.emitter.emit("channels", this.board.vmbus.channels());

@@ -5,11 +5,13 @@ import { hypervisorCpuid, type CpuidResult } from "./cpuid";
 import { CrashRegisters } from "./crash";
 import { HypercallDispatcher, type HypercallRegisters } from "./hypercalls";
 import type { ConnectionTable, HypercallPort, Synic, VectorSink } from "./interfaces";
+import { type NamedMsr, msrNames } from "./msr-names";
 import * as msr from "./msrs";
 import { OverlayPage } from "./overlay";
 import { ReferenceTime } from "./reference-time";
 import { SyntheticTimers } from "./stimer";
 import { SynicController } from "./synic";
+import type { SynicState } from "./synic-state";
 
 /** The one virtual processor. */
 const VP_INDEX = 0;
@@ -136,6 +138,18 @@ export class Hypervisor implements Synic, ConnectionTable {
 
   disconnect(connectionId: number): void {
     this.hypercalls.disconnect(connectionId);
+  }
+
+  /** Every synthetic MSR that can be read, by number; reading one here changes nothing. */
+  namedMsrs(): NamedMsr[] {
+    return msrNames().flatMap(([index, name]) => {
+      const value = this.msrRead(index);
+      return value === undefined ? [] : [{ name, index, value }];
+    });
+  }
+
+  synicState(): SynicState {
+    return this.synic.state();
   }
 
   /** Registers as after power-on. Connections stay: they are the host's. Overlays vanish with the old RAM. */

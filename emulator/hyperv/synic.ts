@@ -2,6 +2,7 @@ import type { GuestMemory } from "../cpu/guest-memory";
 import type { Log } from "../log";
 import type { VectorSink } from "./interfaces";
 import { OverlayPage } from "./overlay";
+import type { SintState, SynicState } from "./synic-state";
 
 // The synthetic interrupt controller of one virtual processor (TLFS 6.0b, chapter 11).
 
@@ -156,6 +157,42 @@ export class SynicController {
     if ((old & bit) !== 0) return;
     this.memory.writeU8(gpa, old | bit);
     this.interrupt(sint);
+  }
+
+  /** How it stands; reading changes nothing. */
+  state(): SynicState {
+    return {
+      enabled: (this.scontrolValue & SCONTROL_ENABLE) !== 0n,
+      messagePage: this.simp.gpa,
+      eventFlagsPage: this.siefp.gpa,
+      sints: Array.from({ length: HV_SYNIC_SINT_COUNT }, (_, sint) => this.sintState(sint)),
+    };
+  }
+
+  private sintState(sint: number): SintState {
+    const value = this.readSint(sint);
+    const messages = this.simp.gpa;
+    const slot = messages === undefined ? undefined : this.memory.readU32(messages + sint * SLOT_SIZE + MESSAGE_TYPE);
+    return {
+      sint,
+      vector: Number(value & SINT_VECTOR),
+      masked: (value & SINT_MASKED) !== 0n,
+      autoEoi: (value & SINT_AUTO_EOI) !== 0n,
+      polling: (value & SINT_POLLING) !== 0n,
+      messageType: slot ?? HvMessageTypeNone,
+      queued: this.queues[sint]?.length ?? 0,
+      eventFlags: this.eventFlags(sint),
+    };
+  }
+
+  private eventFlags(sint: number): number[] {
+    const page = this.siefp.gpa;
+    const area = page === undefined ? undefined : this.memory.read(page + sint * SLOT_SIZE, SLOT_SIZE);
+    const flags: number[] = [];
+    area?.forEach((byte, index) => {
+      for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) flags.push(8 * index + bit);
+    });
+    return flags;
   }
 
   reset(): void {

@@ -6,6 +6,7 @@ import { type GuestBuffer, PAGE_SIZE } from "./guest-buffer";
 import type { Gpadl, GpadlTable } from "./gpadl";
 import { decodePacket, encodeCompletion, encodePacket, LARGEST_PACKET, type OutgoingPacket } from "./packets";
 import { createRings, type InboundRing, type OutboundRing } from "./ring";
+import type { RingFills } from "./trace/types";
 
 /** Packets that wait for room in the guest's ring; above the first number no more requests are taken from the guest. */
 const QUEUE_STOPS_READING = 64;
@@ -66,6 +67,11 @@ export class VmbusChannel implements DeviceChannel {
       state: this.state,
       relid: this.relid,
     };
+  }
+
+  /** How full both rings are; undefined unless they are in use. */
+  get rings(): RingFills | undefined {
+    return this.opened && { toHost: this.opened.inbound.fill, toGuest: this.opened.outbound.fill };
   }
 
   /** True between a successful open and the guest's close, even if the channel failed meanwhile. */

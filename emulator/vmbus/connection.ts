@@ -19,6 +19,7 @@ export interface ConnectionHost {
   opened(channel: VmbusChannel): void;
   closed(channel: VmbusChannel): void;
   released(channel: VmbusChannel): void;
+  gpadlChanged(change: "established" | "ended", gpadl: Gpadl): void;
   changed(): void;
 }
 
@@ -31,7 +32,7 @@ export class VmbusConnection {
   private offersRequested = false;
 
   constructor(private readonly host: ConnectionHost) {
-    this.gpadls = new GpadlTable(host.memory);
+    this.gpadls = new GpadlTable(host.memory, (change, gpadl) => host.gpadlChanged(change, gpadl));
   }
 
   get version(): number | undefined {

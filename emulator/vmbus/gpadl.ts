@@ -42,7 +42,16 @@ export class GpadlTable {
   private readonly assemblies = new Map<number, Assembly>();
   private pages = 0;
 
-  constructor(private readonly memory: GuestMemory) {}
+  /** @param onChange called for every GPADL that is complete from now on, or is no more */
+  constructor(
+    private readonly memory: GuestMemory,
+    private readonly onChange: (change: "established" | "ended", gpadl: Gpadl) => void = () => undefined,
+  ) {}
+
+  /** Every complete GPADL. */
+  all(): Gpadl[] {
+    return [...this.complete.values()];
+  }
 
   get(id: number): Gpadl | undefined {
     return this.complete.get(id);
@@ -75,8 +84,11 @@ export class GpadlTable {
   /** Forgets a GPADL, complete or not. */
   remove(id: number): void {
     const gpadl = this.complete.get(id);
-    if (gpadl) this.pages -= pageTotal(gpadl);
     this.complete.delete(id);
+    if (gpadl) {
+      this.pages -= pageTotal(gpadl);
+      this.onChange("ended", gpadl);
+    }
     this.assemblies.delete(id);
   }
 
@@ -92,7 +104,7 @@ export class GpadlTable {
 
   /** Every complete GPADL of a channel. */
   ofChannel(relid: number): Gpadl[] {
-    return [...this.complete.values()].filter((gpadl) => gpadl.relid === relid);
+    return this.all().filter((gpadl) => gpadl.relid === relid);
   }
 
   removeChannel(relid: number): void {
@@ -101,9 +113,11 @@ export class GpadlTable {
   }
 
   clear(): void {
+    const gpadls = this.all();
     this.complete.clear();
     this.assemblies.clear();
     this.pages = 0;
+    for (const gpadl of gpadls) this.onChange("ended", gpadl);
   }
 
   private append(id: number, part: Uint8Array): GpadlProgress {
@@ -126,10 +140,12 @@ export class GpadlTable {
     }
     this.pages += pageTotal(gpadl);
     this.complete.set(id, gpadl);
+    this.onChange("established", gpadl);
     return { kind: "created", gpadl };
   }
 }
 
-function pageTotal(gpadl: Gpadl): number {
+/** Pages of all its ranges. */
+export function pageTotal(gpadl: Gpadl): number {
   return gpadl.ranges.reduce((sum, range) => sum + range.pages.length, 0);
 }

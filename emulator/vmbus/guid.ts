@@ -14,3 +14,10 @@ export function guidToBytes(text: string): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < 8; i++) bytes[8 + i] = parseInt(tail.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
+
+/** The text of 16 bytes as VMBus carries a GUID, in lower case. */
+export function guidToText(bytes: Uint8Array): string {
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const digits = order.map((index) => (bytes[index] ?? 0).toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

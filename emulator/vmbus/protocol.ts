@@ -23,6 +23,8 @@ export const VERSION_WIN10_V5 = 0x00050000;
 export const VERSION_WIN10_V5_1 = 0x00050001;
 export const VERSION_WIN10_V5_2 = 0x00050002;
 export const VERSION_WIN10_V5_3 = 0x00050003;
+/** Known to the trace only; contact with it is refused. */
+export const VERSION_WIN10_V6 = 0x00060000;
 
 export const SUPPORTED_VERSIONS: readonly number[] = [
   VERSION_WS2008,

@@ -1,5 +1,6 @@
 import type { GuestMemory } from "../cpu/guest-memory";
 import { PAGE_SIZE } from "./guest-buffer";
+import type { RingFill } from "./trace/types";
 
 // The two rings of a channel (struct hv_ring_buffer): a header page and data pages each. Indices in guest memory are
 // the guest's to spoil, so the host keeps its own and checks the other side's at every use.
@@ -46,6 +47,12 @@ class RingMemory {
     return value < this.size && value % ALIGNMENT === 0 ? value : undefined;
   }
 
+  /** Bytes from the read index to the write index. */
+  distance(readIndex: number | undefined, writeIndex: number | undefined): number | undefined {
+    if (readIndex === undefined || writeIndex === undefined) return undefined;
+    return (writeIndex - readIndex + this.size) % this.size;
+  }
+
   read(from: number, target: Uint8Array): void {
     this.walk(from, target.length, (gpa, start, end) => this.memory.readInto(gpa, target.subarray(start, end)));
   }
@@ -80,6 +87,10 @@ export class InboundRing {
   constructor(memory: GuestMemory, pages: readonly number[]) {
     this.ring = new RingMemory(memory, pages);
     this.readIndex = this.ring.index(READ_INDEX) ?? 0;
+  }
+
+  get fill(): RingFill {
+    return { used: this.ring.distance(this.readIndex, this.ring.index(WRITE_INDEX)), size: this.ring.size };
   }
 
   /** Takes the next packet out of the ring. */
@@ -123,6 +134,10 @@ export class OutboundRing {
   constructor(memory: GuestMemory, pages: readonly number[]) {
     this.ring = new RingMemory(memory, pages);
     this.writeIndex = this.ring.index(WRITE_INDEX) ?? 0;
+  }
+
+  get fill(): RingFill {
+    return { used: this.ring.distance(this.ring.index(READ_INDEX), this.writeIndex), size: this.ring.size };
   }
 
   /** True if a packet of this length (descriptor and payload, bytes) fits into the ring when it is empty. */

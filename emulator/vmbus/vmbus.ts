@@ -8,8 +8,11 @@ import type { VmbusDevice } from "./channel";
 import { type ChannelHost, VmbusChannel } from "./channel-state";
 import { type ConnectionHost, VmbusConnection } from "./connection";
 import { INTERRUPT_PAGE_HALF, type Contact } from "./contact";
+import { type Gpadl, pageTotal } from "./gpadl";
 import { MonitorPage } from "./monitor";
 import * as protocol from "./protocol";
+import type { VmbusSnapshot } from "./trace/snapshot";
+import { TRACED_PACKET_BYTES, type TracedChannel, type VmbusTraceEvent } from "./trace/types";
 
 export interface VmbusOptions {
   readonly hypervisor: Synic & ConnectionTable;
@@ -18,17 +21,6 @@ export interface VmbusOptions {
   readonly clock: Clock;
   readonly timers: TimerQueue;
 }
-
-/** Something that went over the bus; `bytes` belong to the receiver of the event. */
-export type VmbusTraceEvent =
-  | { readonly kind: "message"; readonly time: number; readonly toGuest: boolean; readonly bytes: Uint8Array }
-  | {
-      readonly kind: "packet";
-      readonly time: number;
-      readonly toGuest: boolean;
-      readonly relid: number;
-      readonly bytes: Uint8Array;
-    };
 
 /** Complaints about a guest, at most, until the machine is reset: a hostile guest shall not fill the user's log. */
 const COMPLAINT_LIMIT = 200;
@@ -40,7 +32,7 @@ const CHANNEL_CONNECTION_BASE = protocol.VMBUS_MESSAGE_SINT << 12;
 export class Vmbus {
   /** Called when a channel or the connection changed. */
   onChange: (() => void) | undefined;
-  /** Called for every message and packet, in order; time in ns. */
+  /** Called for all that goes over the bus, in order. While nobody listens, nothing is made for it. */
   onTrace: ((event: VmbusTraceEvent) => void) | undefined;
 
   private readonly channelsByRelid = new Map<number, VmbusChannel>();
@@ -64,8 +56,10 @@ export class Vmbus {
           kind: "packet",
           time: options.clock.now(),
           toGuest,
-          relid: channel.relid,
-          bytes: bytes.slice(),
+          channel: traced(channel),
+          rings: channel.rings,
+          bytes: bytes.slice(0, TRACED_PACKET_BYTES),
+          length: bytes.length,
         }),
       ringReleased: (gpadl) => this.connection.ringReleased(gpadl),
       changed: () => this.onChange?.(),
@@ -82,8 +76,35 @@ export class Vmbus {
     return version === undefined ? undefined : protocol.versionText(version);
   }
 
+  /** The version in use, major << 16 | minor. */
+  get versionNumber(): number | undefined {
+    return this.connection.version;
+  }
+
   channels(): ChannelStatus[] {
     return [...this.channelsByRelid.values()].map((channel) => channel.status);
+  }
+
+  /** How the bus stands. */
+  snapshot(): VmbusSnapshot {
+    return {
+      version: this.version,
+      channels: [...this.channelsByRelid.values()].map((channel) => ({
+        ...traced(channel),
+        state: channel.state,
+        connectionId: channel.connectionId,
+        monitorId: channel.monitorId,
+        targetVp: channel.targetVp,
+        subchannelIndex: channel.device.offer.subchannelIndex ?? 0,
+        rings: channel.rings,
+      })),
+      gpadls: this.connection.gpadls.all().map((gpadl) => ({
+        id: gpadl.id,
+        relid: gpadl.relid,
+        pages: pageTotal(gpadl),
+        holdsRings: gpadl.users > 0,
+      })),
+    };
   }
 
   /** Offers a device to the guest, now or when it asks. Throws ConfigurationError when all relids are taken. */
@@ -94,13 +115,13 @@ export class Vmbus {
     const connectionId = CHANNEL_CONNECTION_BASE | relid;
     const latency = device.offer.monitorLatency;
     const monitorId =
-      latency === undefined ? undefined : this.monitor.allocate(latency, connectionId, () => channel.process());
+      latency === undefined ? undefined : this.monitor.allocate(latency, connectionId, () => this.signalled(channel));
     const channel = new VmbusChannel(this.channelHost, device, relid, connectionId, monitorId);
     this.channelsByRelid.set(relid, channel);
     this.options.hypervisor.connect(connectionId, {
       signalEvent: (flag) => {
         if (flag !== 0) return HV_STATUS_INVALID_PARAMETER;
-        channel.process();
+        this.signalled(channel);
         return HV_STATUS_SUCCESS;
       },
     });
@@ -146,6 +167,7 @@ export class Vmbus {
         if (channel.monitorId !== undefined) this.monitor.setActive(channel.monitorId, false);
       },
       released: (channel) => this.release(channel),
+      gpadlChanged: (change, gpadl) => this.traceGpadl(change, gpadl),
       changed: () => this.onChange?.(),
     };
   }
@@ -165,6 +187,7 @@ export class Vmbus {
   private signalGuest(channel: VmbusChannel): void {
     const contact = this.connection.current;
     if (!contact) return;
+    this.traceSignal(channel, true);
     const { hypervisor, memory } = this.options;
     if (contact.version > protocol.VERSION_WIN7) {
       hypervisor.signalEvent(channel.targetVp, contact.sint, channel.relid);
@@ -174,6 +197,33 @@ export class Vmbus {
     const gpa = contact.interruptPage + (channel.relid >>> 3);
     memory.writeU8(gpa, (memory.readU8(gpa) ?? 0) | (1 << (channel.relid & 7)));
     hypervisor.signalEvent(0, contact.sint, 0);
+  }
+
+  private signalled(channel: VmbusChannel): void {
+    this.traceSignal(channel, false);
+    channel.process();
+  }
+
+  private traceSignal(channel: VmbusChannel, toGuest: boolean): void {
+    this.onTrace?.({
+      kind: "signal",
+      time: this.options.clock.now(),
+      toGuest,
+      channel: traced(channel),
+      rings: channel.rings,
+    });
+  }
+
+  private traceGpadl(change: "established" | "ended", gpadl: Gpadl): void {
+    const { id, relid } = gpadl;
+    this.onTrace?.({
+      kind: "gpadl",
+      time: this.options.clock.now(),
+      change,
+      id,
+      relid,
+      pages: pageTotal(gpadl),
+    });
   }
 
   /** Version 0.13: one connection for all channels, their bits in the second half of the interrupt page. */
@@ -188,7 +238,7 @@ export class Vmbus {
       const bits = memory.readU8(gpa) ?? 0;
       if ((bits & bit) === 0) continue;
       memory.writeU8(gpa, bits & ~bit);
-      channel.process();
+      this.signalled(channel);
     }
     return HV_STATUS_SUCCESS;
   }
@@ -216,4 +266,9 @@ export class Vmbus {
     const last = this.complaints === COMPLAINT_LIMIT ? " (no more complaints until reset)" : "";
     this.options.log("vmbus", message + last);
   }
+}
+
+function traced({ relid, device }: VmbusChannel): TracedChannel {
+  const { interfaceId, instanceId } = device.offer;
+  return { relid, name: device.name, interfaceId, instanceId };
 }

@@ -57,6 +57,22 @@ describe.skipIf(name === undefined)("Enterprise Linux 6.6", () => {
     expect(await guest.lines("ls /sys/bus/vmbus/drivers/hv_util | grep -c vmbus_")).toEqual(["4"]);
   });
 
+  it("shows how its driver has set up Hyper-V: rings, shared memory, SynIC and MSRs", () => {
+    const { vmbus, synic, msrs } = guest.machine.hypervisorSnapshot();
+    expect(vmbus.version).toBe("3.0");
+    for (const { relid, rings } of vmbus.channels) {
+      const pages = vmbus.gpadls.find((gpadl) => gpadl.relid === relid && gpadl.holdsRings)?.pages ?? 0;
+      // Each ring has a page for its indices.
+      expect((rings?.toHost.size ?? 0) + (rings?.toGuest.size ?? 0)).toBe((pages - 2) * 4096);
+    }
+    expect(vmbus.channels.length).toBeGreaterThanOrEqual(5);
+    expect(synic).toMatchObject({ enabled: true, messagePage: expect.any(Number) as number });
+    expect(synic.sints[2]).toMatchObject({ masked: false, queued: 0 });
+    const osId = msrs.find(({ name }) => name === "HV_X64_MSR_GUEST_OS_ID")?.value ?? 0n;
+    // 2.6.32, where Linux tells its version.
+    expect((osId >> 16n) & 0xffffffn).toBe(0x020620n);
+  });
+
   it("keeps time by hyperv_clocksource, as the host's", async () => {
     const sources = "/sys/devices/system/clocksource/clocksource0";
     expect(await guest.shell(`cat ${sources}/available_clocksource`)).toContain("hyperv_clocksource");

@@ -42,6 +42,11 @@ export class Hypertab {
     this.child.kill("SIGINT");
   }
 
+  /** As a service manager or a shutdown of the host ends it. */
+  terminate(): void {
+    this.child.kill("SIGTERM");
+  }
+
   /** Ends it at once, whatever it does; for the end of a test. */
   kill(): void {
     this.child.kill("SIGKILL");

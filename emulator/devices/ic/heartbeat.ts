@@ -2,6 +2,8 @@ import type { Timer, TimerQueue } from "../../time/clock";
 import { IntegrationComponent } from "./integration-component";
 import { HV_S_OK, ICMSGTYPE_HEARTBEAT, icVersion } from "./protocol";
 
+export const HEARTBEAT_INTERFACE_ID = "57164f39-9115-4e78-ab55-382f3bd5422d";
+
 /** Hyper-V asks every two seconds (ns). */
 const PERIOD = 2_000_000_000;
 /** heartbeat_msg_data: u64 sequence number, eight u32 reserved, of which the first is the application state. */
@@ -19,7 +21,7 @@ export class Heartbeat extends IntegrationComponent {
   constructor(timers: TimerQueue) {
     super(timers, {
       name: "Heartbeat",
-      interfaceId: "57164f39-9115-4e78-ab55-382f3bd5422d",
+      interfaceId: HEARTBEAT_INTERFACE_ID,
       instanceId: "fd149e91-82e0-4a7d-afa6-2a4166cbd7c0",
       messageType: ICMSGTYPE_HEARTBEAT,
       messageVersions: [icVersion(1, 0), icVersion(3, 0)],

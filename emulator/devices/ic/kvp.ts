@@ -4,6 +4,8 @@ import { HV_S_CONT, HV_S_OK, ICMSGTYPE_KVPEXCHANGE, icVersion } from "./protocol
 
 // Key-value pair exchange: the host reads and writes named values that a daemon in the guest keeps in pools.
 
+export const KVP_INTERFACE_ID = "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6";
+
 /** hv_kvp_exchg_pool. */
 export const KVP_POOL_EXTERNAL = 0;
 export const KVP_POOL_GUEST = 1;
@@ -11,18 +13,18 @@ export const KVP_POOL_AUTO = 2;
 export const KVP_POOL_AUTO_EXTERNAL = 3;
 
 /** hv_kvp_exchg_op. */
-const KVP_OP_GET = 0;
-const KVP_OP_SET = 1;
-const KVP_OP_DELETE = 2;
-const KVP_OP_ENUMERATE = 3;
+export const KVP_OP_GET = 0;
+export const KVP_OP_SET = 1;
+export const KVP_OP_DELETE = 2;
+export const KVP_OP_ENUMERATE = 3;
 
-const REG_SZ = 1;
+export const REG_SZ = 1;
 
 /** hv_kvp_hdr: u8 operation, u8 pool, u16 padding; the body follows. */
 const BODY = 4;
 /** hv_kvp_exchg_msg_value: u32 value type, key size, value size; then key and value. Sizes in bytes, zero included. */
-const MAX_KEY_SIZE = 512;
-const MAX_VALUE_SIZE = 2048;
+export const MAX_KEY_SIZE = 512;
+export const MAX_VALUE_SIZE = 2048;
 const KEY_SIZE = 4;
 const VALUE_SIZE = 8;
 const KEY = 12;
@@ -61,7 +63,7 @@ export class KeyValuePairExchange extends IntegrationComponent {
   constructor(timers: TimerQueue) {
     super(timers, {
       name: "Key-Value Pair Exchange",
-      interfaceId: "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6",
+      interfaceId: KVP_INTERFACE_ID,
       instanceId: "242ff919-07db-4180-9c2e-b86cb68c8c55",
       messageType: ICMSGTYPE_KVPEXCHANGE,
       messageVersions: [icVersion(1, 0), icVersion(3, 0), icVersion(4, 0), icVersion(5, 0)],

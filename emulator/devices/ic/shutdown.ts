@@ -2,6 +2,8 @@ import type { TimerQueue } from "../../time/clock";
 import { IntegrationComponent } from "./integration-component";
 import { HV_S_OK, ICMSGTYPE_SHUTDOWN, icVersion } from "./protocol";
 
+export const SHUTDOWN_INTERFACE_ID = "0e0b6031-5213-4934-818b-38d90ced39db";
+
 /** shutdown_msg_data: u32 reason code, u32 timeout in seconds, u32 flags, 2048 bytes of UTF-16 text. */
 const MESSAGE_SIZE = 12 + 2048;
 const TEXT = 12;
@@ -13,6 +15,7 @@ const SHTDN_REASON_FLAG_PLANNED = 0x80000000;
 const FLAG_FORCE = 1;
 const FLAG_RESTART = 2;
 const FLAG_HIBERNATE = 4;
+export const SHUTDOWN_FLAGS = { [FLAG_FORCE]: "FORCE", [FLAG_RESTART]: "RESTART", [FLAG_HIBERNATE]: "HIBERNATE" };
 
 /** Restart came with message version 3.1, hibernation with 3.2; an older service would refuse the flag. */
 const RESTART_VERSION = icVersion(3, 1);
@@ -38,7 +41,7 @@ export class Shutdown extends IntegrationComponent {
   constructor(timers: TimerQueue) {
     super(timers, {
       name: "Shutdown",
-      interfaceId: "0e0b6031-5213-4934-818b-38d90ced39db",
+      interfaceId: SHUTDOWN_INTERFACE_ID,
       instanceId: "b6650ff7-33bc-4840-8048-e0676786f393",
       messageType: ICMSGTYPE_SHUTDOWN,
       messageVersions: [icVersion(1, 0), icVersion(3, 0), RESTART_VERSION, HIBERNATE_VERSION],

@@ -2,8 +2,10 @@ import type { Timer, TimerQueue } from "../../time/clock";
 import { IntegrationComponent } from "./integration-component";
 import { ICMSGTYPE_TIMESYNC, icVersion, type IcVersion } from "./protocol";
 
+export const TIME_SYNC_INTERFACE_ID = "9527e630-d0ae-497b-adce-e80ab0175caf";
+
 /** Version 4.0 tells the partition's reference time with the sample, so that delivery delay does not count. */
-const REFERENCE_TIME_VERSION = icVersion(4, 0);
+export const REFERENCE_TIME_VERSION = icVersion(4, 0);
 
 /** ictimesync_data: u64 parent time, child time, round trip time; u8 flags; 3 reserved. */
 const MESSAGE_SIZE = 28;
@@ -14,6 +16,7 @@ const REFERENCE_FLAGS = 16;
 
 const ICTIMESYNCFLAG_SYNC = 1;
 const ICTIMESYNCFLAG_SAMPLE = 2;
+export const TIME_SYNC_FLAGS = { [ICTIMESYNCFLAG_SYNC]: "SYNC", [ICTIMESYNCFLAG_SAMPLE]: "SAMPLE" };
 
 /** Time between samples (ns). */
 const SAMPLE_PERIOD = 5_000_000_000;
@@ -34,7 +37,7 @@ export class TimeSync extends IntegrationComponent {
   ) {
     super(timers, {
       name: "Time Synchronization",
-      interfaceId: "9527e630-d0ae-497b-adce-e80ab0175caf",
+      interfaceId: TIME_SYNC_INTERFACE_ID,
       instanceId: "2dd1ce17-079e-403c-b352-a1921ee207ee",
       messageType: ICMSGTYPE_TIMESYNC,
       messageVersions: [icVersion(1, 0), icVersion(3, 0), REFERENCE_TIME_VERSION],

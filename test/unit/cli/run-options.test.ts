@@ -13,6 +13,8 @@ describe("the options of run", () => {
       stats: false,
       disks: [],
       iso: undefined,
+      vmbusTrace: undefined,
+      vmbusLog: false,
     });
   });
 
@@ -25,6 +27,8 @@ describe("the options of run", () => {
         "1",
         "--interpret",
         "--stats",
+        "--vmbus-trace=t.pcapng",
+        "--vmbus-log",
         "--disk",
         "a.vhdx",
         "--iso",
@@ -43,6 +47,8 @@ describe("the options of run", () => {
         { path: "b.img", place: "ide" },
       ],
       iso: { path: "c,1.iso", place: { controller: "ide", channel: 1, drive: 0 } },
+      vmbusTrace: "t.pcapng",
+      vmbusLog: true,
     });
   });
 
@@ -55,6 +61,8 @@ describe("the options of run", () => {
     [[], "nothing to boot; give --kernel FILE or --guest NAME"],
     [["--initrd", "i"], "nothing to boot; give --kernel FILE or --guest NAME"],
     [["--kernal", "k"], "unknown option --kernal (try: hypertab run --help)"],
+    [["--kernel", "k", "--vmbus-trace="], "--vmbus-trace is empty"],
+    [["--kernel", "k", "--disk", "d.vhdx,ide", "--vmbus-trace", "./d.vhdx"], "would overwrite ./d.vhdx"],
     [["-k", "k"], "unknown option -k (try: hypertab run --help)"],
     [["--kernel"], "option --kernel needs a value"],
     [["--kernel", "k", "--append", "-v"], "one that begins with a dash is given as --append=VALUE"],

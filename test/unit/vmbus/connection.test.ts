@@ -606,8 +606,12 @@ describe("trace", () => {
     const machine = new FakeMachine();
     const seen: string[] = [];
     machine.vmbus.onTrace = (event) => {
+      if (event.kind === "gpadl") {
+        seen.push(`gpadl-${event.change}`);
+        return;
+      }
       const arrow = event.toGuest ? ">" : "<";
-      seen.push(event.kind === "packet" ? `packet${arrow}${event.relid}` : `${event.bytes[0]}${arrow}`);
+      seen.push(event.kind === "message" ? `${event.bytes[0]}${arrow}` : `${event.kind}${arrow}${event.channel.relid}`);
     };
     machine.vmbus.add(new EchoDevice());
     const guest = new FakeGuest(machine);
@@ -615,6 +619,9 @@ describe("trace", () => {
     guest.contact(WIN8_1);
     const [offer] = guest.offers();
     guest.openChannel(offer!).send(6, new Uint8Array(8));
-    expect(seen.join(" ")).toBe("14< 15> 3< 1> 4> 8< 10> 5< 6> packet<1 packet>1");
+    machine.vmbus.reset();
+    expect(seen.join(" ")).toBe(
+      "14< 15> 3< 1> 4> 8< gpadl-established 10> 5< 6> signal<1 packet<1 packet>1 signal>1 gpadl-ended",
+    );
   });
 });

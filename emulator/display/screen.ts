@@ -34,6 +34,8 @@ export class Screen implements MachineScreen {
     if (watched === this.isWatched) return;
     this.isWatched = watched;
     this.onWatched?.();
+    // The guest did not say what it painted meanwhile.
+    if (watched) this.paintAll();
   }
 
   takeChanges(): ScreenRectangle[] {
@@ -60,7 +62,7 @@ export class Screen implements MachineScreen {
     this.painted = [];
     this.newMode = true;
     this.told = false;
-    if (surface) this.paint({ x: 0, y: 0, width: surface.format.width, height: surface.format.height });
+    this.paintAll();
   }
 
   /** Something was painted in a rectangle, which is cut to the picture. */
@@ -77,6 +79,11 @@ export class Screen implements MachineScreen {
     this.painted = this.painted.filter((other) => !covers(cut, other));
     this.painted.push(cut);
     if (this.painted.length > PAINTED_MAX) this.painted = [bounds(this.painted)];
+  }
+
+  private paintAll(): void {
+    const { mode } = this;
+    if (mode) this.paint({ x: 0, y: 0, ...mode });
   }
 
   setPointer(pointer: ScreenPointer): void {

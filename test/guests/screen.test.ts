@@ -72,6 +72,21 @@ describe.each([
       expect(console.row(19)).toBe("  Hallo");
       expect(machine.screen.takeChanges()).toEqual([]);
 
+      // While nobody watches the guest says nothing of what it paints; who looks again sees it all.
+      machine.screen.watched = false;
+      await guest.shell(PAINTED);
+      const unwatched = news;
+      await guest.shell(`printf '\\033[30;1HUnseen' >/dev/tty1; sleep 1`);
+      expect(news).toBe(unwatched);
+      expect(machine.screen.takeChanges()).toEqual([]);
+      machine.screen.watched = true;
+      await guest.shell(PAINTED);
+      expect(news).toBeGreaterThan(unwatched);
+      const seen = machine.screen.takeChanges();
+      expect(seen.length).toBeGreaterThan(0);
+      for (const change of seen) expect(isWithin(change, { x: 0, y: 29 * 16, width: 48, height: 16 })).toBe(true);
+      expect(console.row(29)).toBe("Unseen");
+
       // A smaller mode, then no driver, then a driver again.
       if (hasFbset) {
         await guest.shell(`fbset -g 800 600 800 600 32; ${PAINTED}`);

@@ -70,6 +70,20 @@ describe("the screen", () => {
     expect(screen.takeChanges()).toEqual([{ x: 0, y: 90, width: 1, height: 1 }]);
   });
 
+  it("looks at everything when somebody watches again", () => {
+    show();
+    screen.takeChanges();
+    let changes = 0;
+    screen.onWatched = () => changes++;
+    screen.watched = false;
+    video.write(90 * 800, 5);
+    expect(screen.takeChanges()).toEqual([]);
+    screen.watched = true;
+    screen.watched = true;
+    expect(changes).toBe(2);
+    expect(screen.takeChanges()).toEqual([{ x: 0, y: 90, width: 1, height: 1 }]);
+  });
+
   it("puts neighbouring rows together, and keeps others apart", () => {
     show();
     screen.takeChanges();

@@ -16,11 +16,17 @@ describe("Debian's 6.1 kernels", () => {
     expect(guest.console).toContain("module hv_vmbus loaded");
     expect(guest.console).toContain("module hv_utils loaded");
     expect(guest.console).not.toMatch(/module \S+ FAILED/);
+    if (name === "debian") expect(guest.console).toContain("module hyperv_fb loaded");
     expect(await guest.shell("uname -m")).toBe(`${machine}\n`);
 
     const { channels, vmbusVersion } = guest.machine.status();
     expect(vmbusVersion).toBe("5.3");
-    expect(channels.map(({ state }) => state)).toEqual(channels.map(() => "open"));
+    // Debian's kernels that are not for clouds have no hyperv_fb, and hyperv_drm in its place is not in these images.
+    const served = guest.console.includes("module hyperv_fb loaded")
+      ? channels
+      : channels.filter((channel) => channel.name !== "Video");
+    expect(served.length).toBeGreaterThan(4);
+    expect(served.map(({ state }) => state)).toEqual(served.map(() => "open"));
     expect((await guest.lines("ls -1 /sys/bus/vmbus/devices | cat")).sort()).toEqual(
       channels.map(({ instanceId }) => instanceId.toLowerCase()).sort(),
     );

@@ -60,6 +60,8 @@ async function create(request: CreateRequest): Promise<void> {
   const attachments = await drives.open(request.disc);
   send({ type: "progress", text: "Starting the machine" });
   machine = await Machine.create({ core, boot, memoryMiB: request.memoryMiB, time: "real", drives: attachments });
+  // The page has no picture of the screen yet: the guest need not tell what it paints.
+  machine.screen.watched = false;
   drives.connect(machine);
   connect(machine);
   await machine.start();

@@ -11,6 +11,7 @@ const programs = [
   { path: "/usr/bin/xz", packages: ["xz-utils"], without: "archives as xz packs them" },
   { path: "/usr/sbin/e2fsck", packages: ["e2fsprogs"], without: "file systems after crashes" },
   { path: "/usr/sbin/dmidecode", packages: ["dmidecode"], without: "SMBIOS tables as dmidecode reads them" },
+  { path: "/usr/bin/capinfos", packages: ["wireshark-common"], without: "captures as Wireshark reads them" },
   { path: "/usr/bin/qemu-img", packages: ["qemu-utils"], without: "VHDX files against qemu-img" },
 ];
 

@@ -9,14 +9,14 @@ export const KEYBOARD_INSTANCE = "d34b2567-b9b6-42b9-8778-0a4ec0b955bf";
 /** Major << 16 | minor; there is only this one. */
 const VERSION_1_0 = 0x10000;
 
-const MESSAGE_PROTOCOL_REQUEST = 1;
-const MESSAGE_PROTOCOL_RESPONSE = 2;
-const MESSAGE_EVENT = 3;
-const MESSAGE_SET_LED_INDICATORS = 4;
+export const MESSAGE_PROTOCOL_REQUEST = 1;
+export const MESSAGE_PROTOCOL_RESPONSE = 2;
+export const MESSAGE_EVENT = 3;
+export const MESSAGE_SET_LED_INDICATORS = 4;
 
-const KEYSTROKE_IS_BREAK = 1 << 1;
-const KEYSTROKE_IS_E0 = 1 << 2;
-const KEYSTROKE_IS_E1 = 1 << 3;
+export const KEYSTROKE_IS_BREAK = 1 << 1;
+export const KEYSTROKE_IS_E0 = 1 << 2;
+export const KEYSTROKE_IS_E1 = 1 << 3;
 
 /** Both messages that a guest sends: u32 type, and four bytes more. */
 const GUEST_MESSAGE_SIZE = 8;

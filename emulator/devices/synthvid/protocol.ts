@@ -1,3 +1,5 @@
+import { PIPE_HEADER_SIZE, PIPE_PACKET_TYPE_DATA } from "../../vmbus/pipe";
+
 // The synthetic video protocol, SYNTHVID: messages in a pipe channel. Names and layouts as Microsoft's openvmm
 // (uidevices, video/protocol.rs) and Linux (hyperv_fb.c) have them. All fields are packed and little-endian.
 
@@ -16,6 +18,8 @@ export const isKnownVersion = (version: SynthvidVersion): boolean =>
 
 /** From this minor version on pictures may be larger than 1600 x 1200. */
 export const HIGH_RESOLUTIONS_MINOR = 2;
+
+export const SYNTHVID_INTERFACE = "da0a7802-e377-4aac-8e77-0558eb1073f8";
 
 export const SYNTHVID_VERSION_REQUEST = 1;
 export const SYNTHVID_VERSION_RESPONSE = 2;
@@ -40,9 +44,7 @@ export const CURSOR_COMPLETE = 0xff;
 /** Yes, and the version in the answer is to be looked at. */
 const ACCEPTED_WITH_VERSION_EXCHANGE = 2;
 
-/** Pipe header: u32 packet type, u32 size of what follows. Message header: u32 type, u32 size. */
-const PIPE_HEADER_SIZE = 8;
-const PIPE_PACKET_TYPE_DATA = 1;
+/** Message header, after the pipe's: u32 type, u32 size. */
 const MESSAGE_HEADER_SIZE = 8;
 const RECTANGLE_SIZE = 16;
 

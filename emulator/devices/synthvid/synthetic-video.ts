@@ -41,7 +41,7 @@ export class SyntheticVideo implements VmbusDevice {
     const userDefined = new Uint8Array(4);
     new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
     this.offer = {
-      interfaceId: "da0a7802-e377-4aac-8e77-0558eb1073f8",
+      interfaceId: protocol.SYNTHVID_INTERFACE,
       instanceId: "5620e0c7-8062-4dce-aeb7-520c7ef76171",
       flags: VMBUS_CHANNEL_NAMED_PIPE_MODE,
       mmioMegabytes: VIDEO_MEMORY_SIZE >>> 20,

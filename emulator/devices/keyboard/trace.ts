@@ -1,9 +1,10 @@
-import { FieldReader } from "../../vmbus/trace/field-reader";
+import type { FieldReader } from "../../vmbus/trace/field-reader";
 import { flags, hex } from "../../vmbus/trace/text";
+import { type MessageNames, typedMessages } from "../../vmbus/trace/typed-messages";
 import type { DeviceDecoder } from "../../vmbus/trace/types";
 import * as protocol from "./protocol";
 
-const MESSAGES: Readonly<Record<number, readonly [name: string, meaning: string]>> = {
+const MESSAGES: MessageNames = {
   [protocol.MESSAGE_PROTOCOL_REQUEST]: ["SYNTH_KBD_PROTOCOL_REQUEST", "The guest proposes a version of the protocol."],
   [protocol.MESSAGE_PROTOCOL_RESPONSE]: [
     "SYNTH_KBD_PROTOCOL_RESPONSE",
@@ -20,24 +21,19 @@ const KEYSTROKE_FLAGS = {
 };
 const LEDS = { 1: "SCROLL_LOCK", 2: "NUM_LOCK", 4: "CAPS_LOCK" };
 
-/** Messages of the synthetic keyboard; a message is told from another by its type alone. */
+/** Messages of the synthetic keyboard, whose channel is no pipe. */
 export const keyboardDecoder: DeviceDecoder = {
   interfaces: { [protocol.KEYBOARD_INTERFACE]: "Keyboard" },
-  open: () => ({
-    decode({ payload }) {
-      const type = payload.length < 4 ? undefined : new FieldReader(payload).u32("type");
-      const message = type === undefined ? undefined : MESSAGES[type];
-      if (message === undefined) return undefined;
-      const fields = new FieldReader(payload.subarray(4));
-      if (type === protocol.MESSAGE_PROTOCOL_REQUEST) fields.u32("version", (value) => hex(value, 8));
-      else if (type === protocol.MESSAGE_PROTOCOL_RESPONSE) fields.u32("accepted");
-      else if (type === protocol.MESSAGE_SET_LED_INDICATORS) fields.u16("leds", (value) => flags(value, LEDS));
-      else {
-        fields.u16("make_code", (value) => hex(value, 2));
-        fields.skip(2);
-        fields.u32("flags", (value) => flags(value, KEYSTROKE_FLAGS));
-      }
-      return { name: message[0], fields: fields.fields, meaning: message[1] };
-    },
-  }),
+  open: () => typedMessages(MESSAGES, 0, readBody),
 };
+
+function readBody(fields: FieldReader, type: number): void {
+  if (type === protocol.MESSAGE_PROTOCOL_REQUEST) fields.u32("version", (value) => hex(value, 8));
+  else if (type === protocol.MESSAGE_PROTOCOL_RESPONSE) fields.u32("accepted");
+  else if (type === protocol.MESSAGE_SET_LED_INDICATORS) fields.u16("leds", (value) => flags(value, LEDS));
+  else {
+    fields.u16("make_code", (value) => hex(value, 2));
+    fields.skip(2);
+    fields.u32("flags", (value) => flags(value, KEYSTROKE_FLAGS));
+  }
+}

@@ -1,10 +1,11 @@
 import { PIPE_HEADER_SIZE } from "../../vmbus/pipe";
-import { FieldReader } from "../../vmbus/trace/field-reader";
+import type { FieldReader } from "../../vmbus/trace/field-reader";
 import { hex } from "../../vmbus/trace/text";
+import { type MessageNames, typedMessages } from "../../vmbus/trace/typed-messages";
 import type { DeviceDecoder } from "../../vmbus/trace/types";
 import * as protocol from "./protocol";
 
-const MESSAGES: Readonly<Record<number, readonly [name: string, meaning: string]>> = {
+const MESSAGES: MessageNames = {
   [protocol.SYNTHHID_PROTOCOL_REQUEST]: ["SYNTH_HID_PROTOCOL_REQUEST", "The guest proposes a version of the protocol."],
   [protocol.SYNTHHID_PROTOCOL_RESPONSE]: ["SYNTH_HID_PROTOCOL_RESPONSE", "The host takes the version or does not."],
   [protocol.SYNTHHID_INIT_DEVICE_INFO]: [
@@ -21,21 +22,11 @@ const MESSAGES: Readonly<Record<number, readonly [name: string, meaning: string]
 /** Messages of the synthetic mouse. */
 export const mouseDecoder: DeviceDecoder = {
   interfaces: { [protocol.MOUSE_INTERFACE]: "Mouse" },
-  open: () => ({
-    decode({ payload }) {
-      const body = payload.subarray(PIPE_HEADER_SIZE);
-      const type = body.length < 4 ? undefined : new FieldReader(body).u32("type");
-      const message = type === undefined ? undefined : MESSAGES[type];
-      if (type === undefined || message === undefined) return undefined;
-      const fields = new FieldReader(body.subarray(4));
-      fields.u32("size");
-      readBody(fields, type);
-      return { name: message[0], fields: fields.fields, meaning: message[1] };
-    },
-  }),
+  open: () => typedMessages(MESSAGES, PIPE_HEADER_SIZE, readBody),
 };
 
 function readBody(fields: FieldReader, type: number): void {
+  fields.u32("size");
   switch (type) {
     case protocol.SYNTHHID_PROTOCOL_REQUEST:
       fields.u32("version_requested", (value) => hex(value, 8));

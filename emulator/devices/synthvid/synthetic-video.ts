@@ -4,7 +4,8 @@ import { formatFits, type PixelMemory, RamPixels, Surface, type SurfaceFormat } 
 import type { Log } from "../../log";
 import type { DeviceChannel, VmbusDevice } from "../../vmbus/channel";
 import type { Packet } from "../../vmbus/packets";
-import { type OfferDescription, VMBUS_CHANNEL_NAMED_PIPE_MODE, VMBUS_PIPE_TYPE_MESSAGE } from "../../vmbus/protocol";
+import { PIPE_OFFER } from "../../vmbus/pipe";
+import type { OfferDescription } from "../../vmbus/protocol";
 import { createEdid } from "./edid";
 import { PointerAssembly } from "./pointer";
 import * as protocol from "./protocol";
@@ -38,14 +39,11 @@ export class SyntheticVideo implements VmbusDevice {
 
   constructor(private readonly options: SyntheticVideoOptions) {
     this.pixels = options.adapter.memory;
-    const userDefined = new Uint8Array(4);
-    new DataView(userDefined.buffer).setUint32(0, VMBUS_PIPE_TYPE_MESSAGE, true);
     this.offer = {
       interfaceId: protocol.SYNTHVID_INTERFACE,
       instanceId: "5620e0c7-8062-4dce-aeb7-520c7ef76171",
-      flags: VMBUS_CHANNEL_NAMED_PIPE_MODE,
       mmioMegabytes: VIDEO_MEMORY_SIZE >>> 20,
-      userDefined,
+      ...PIPE_OFFER,
     };
     options.screen.onWatched = () => {
       if (this.featuresTold) this.tellFeatures();

@@ -1,10 +1,11 @@
 import { PIPE_HEADER_SIZE } from "../../vmbus/pipe";
-import { FieldReader } from "../../vmbus/trace/field-reader";
+import type { FieldReader } from "../../vmbus/trace/field-reader";
 import { hex } from "../../vmbus/trace/text";
+import { type MessageNames, typedMessages } from "../../vmbus/trace/typed-messages";
 import type { DeviceDecoder } from "../../vmbus/trace/types";
 import * as protocol from "./protocol";
 
-const MESSAGES: Readonly<Record<number, readonly [name: string, meaning: string]>> = {
+const MESSAGES: MessageNames = {
   [protocol.SYNTHVID_VERSION_REQUEST]: ["SYNTHVID_VERSION_REQUEST", "The guest proposes a version of the protocol."],
   [protocol.SYNTHVID_VERSION_RESPONSE]: ["SYNTHVID_VERSION_RESPONSE", "The host takes the version or does not."],
   [protocol.SYNTHVID_VRAM_LOCATION]: ["SYNTHVID_VRAM_LOCATION", "The guest says where it has the picture in memory."],
@@ -35,21 +36,11 @@ const SHOWN = 16;
 /** Messages of the synthetic video adapter. */
 export const synthvidDecoder: DeviceDecoder = {
   interfaces: { [protocol.SYNTHVID_INTERFACE]: "Video" },
-  open: () => ({
-    decode({ payload }) {
-      const body = payload.subarray(PIPE_HEADER_SIZE);
-      const type = body.length < 4 ? undefined : new FieldReader(body).u32("type");
-      const message = type === undefined ? undefined : MESSAGES[type];
-      if (type === undefined || message === undefined) return undefined;
-      const fields = new FieldReader(body.subarray(4));
-      fields.u32("size");
-      readBody(fields, type);
-      return { name: message[0], fields: fields.fields, meaning: message[1] };
-    },
-  }),
+  open: () => typedMessages(MESSAGES, PIPE_HEADER_SIZE, readBody),
 };
 
 function readBody(fields: FieldReader, type: number): void {
+  fields.u32("size");
   switch (type) {
     case protocol.SYNTHVID_VERSION_REQUEST:
       fields.u32("version", protocol.versionText);

@@ -17,7 +17,7 @@ import {
   nextOffset,
   pushRip,
 } from "./context";
-import { branchToExit, exitTo, leaveToHandler } from "./exits";
+import { branchToExit, exitTo, leaveToHandlerIf } from "./exits";
 import { sizeOf } from "./integer";
 import { canRm, mask, popRegister, pushRegister, pushRm } from "./operands";
 import { pushTlbEntry } from "./memory";
@@ -220,11 +220,7 @@ export function checkTarget(): void {
   if (!is64) return;
   pushIsCanonical();
   byte(I32_EQZ);
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
+  leaveToHandlerIf();
 }
 
 /** C2, C3. */

@@ -41,6 +41,8 @@ import {
   currentIndex,
   currentOp,
   depth,
+  enterLabel,
+  leaveLabel,
   pushCodeBase,
   pushRip,
   structureDepth,
@@ -115,6 +117,15 @@ export function leaveToHandler(): void {
   localSet(LOCAL_RIP);
   byte(BR);
   unsigned(handlerLabel());
+}
+
+/** The same if the i32 on the stack is not 0, which is rare. */
+export function leaveToHandlerIf(): void {
+  hintedIf(false);
+  enterLabel();
+  leaveToHandler();
+  leaveLabel();
+  byte(END);
 }
 
 /** Beyond the blocks' labels; the exit's label follows. */

@@ -32,7 +32,7 @@ import {
   leaveLabel,
   pushRip,
 } from "./context";
-import { branchToExit, leaveToHandler } from "./exits";
+import { branchToExit, leaveToHandlerIf } from "./exits";
 import { checkPage, checkTarget, pushPageIsGone } from "./control";
 import { flushFlags } from "./flags";
 import { emitInstruction } from "./instructions";
@@ -87,11 +87,7 @@ function countInstructions(leaf: u32): void {
 function emitThunk(leaf: u32, target: i64, next: i64): void {
   if ((target & ~0xfff) != blockDelta) {
     pushPageIsGone(load<u32>(leaf, BLOCK_PHYSICAL) >> 12, target & ~0xfff);
-    hintedIf(false);
-    enterLabel();
-    leaveToHandler();
-    leaveLabel();
-    byte(END);
+    leaveToHandlerIf();
   }
   const size = stackSize();
   pushRip(next);

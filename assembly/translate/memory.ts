@@ -42,7 +42,7 @@ import {
   leaveLabel,
   nextOffset,
 } from "./context";
-import { leaveToHandler } from "./exits";
+import { leaveToHandler, leaveToHandlerIf } from "./exits";
 import { ALIGNED_16_BYTES } from "../memory/paging";
 import { FUNCTION_REFILL_TLB, hintedIf } from "./module";
 import {
@@ -143,11 +143,7 @@ export function addSegmentBase(segment: u32): void {
     access(I32_LOAD, state + SEGMENT_FLAT);
     i32Const(FLAT_READ | FLAT_WRITE);
     byte(I32_NE);
-    hintedIf(false);
-    enterLabel();
-    leaveToHandler();
-    leaveLabel();
-    byte(END);
+    leaveToHandlerIf();
   }
   i32Const(0);
   access(I64_LOAD, state + SEGMENT_BASE);
@@ -233,11 +229,7 @@ export function locateMemory(size: u32, tag: u32): void {
 export function locateWithoutFill(size: u32, tag: u32): void {
   probe(size, tag);
   byte(I32_EQZ);
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
+  leaveToHandlerIf();
   pushPointer();
 }
 

@@ -17,7 +17,7 @@ import {
   leaveLabel,
   nextOffset,
 } from "./context";
-import { leaveToHandler } from "./exits";
+import { leaveToHandlerIf } from "./exits";
 import { goTo } from "./control";
 import { noteKind } from "./flags";
 import { setCarry } from "./raw-flags";
@@ -148,19 +148,10 @@ function pushLacksPrivilege(): void {
   byte(I32_GT_U);
 }
 
-/** Leaves the instruction to its handler if the i32 on the stack is not 0. */
-function leaveIf(): void {
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
-}
-
 /** FA. */
 export function emitClearInterrupt(_op: u32): bool {
   pushLacksPrivilege();
-  leaveIf();
+  leaveToHandlerIf();
   changeSystemFlag(INTERRUPT_FLAG, false);
   return true;
 }
@@ -194,7 +185,7 @@ export function emitSwapBase(): bool {
   const base = SEGMENTS + GS * SEGMENT_STRIDE + SEGMENT_BASE;
   i32Const(0);
   access(I32_LOAD, CPL);
-  leaveIf();
+  leaveToHandlerIf();
   i32Const(0);
   access(I64_LOAD, base);
   localSet(LOCAL_A);

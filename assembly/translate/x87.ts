@@ -6,12 +6,24 @@ import { integerSize } from "../execute/x87/direct";
 import { ES_SUMMARY } from "../execute/x87/state";
 import { CR0, FPU_STATUS, FS, RAX, TLB_READ_TAG, TLB_WRITE_TAG } from "../state";
 import { CR0_EM, CR0_TS } from "../system/mode";
-import { LOCAL_ADDRESS, LOCAL_POINTER, currentOp, enterLabel, leaveLabel, pushCodeBase } from "./context";
-import { leaveToHandler } from "./exits";
-import { FUNCTION_X87_INTEGER, FUNCTION_X87_LOAD, FUNCTION_X87_OPERATE, FUNCTION_X87_STORE, hintedIf } from "./module";
+import { LOCAL_ADDRESS, LOCAL_POINTER, currentOp, pushCodeBase } from "./context";
+import { leaveToHandlerIf } from "./exits";
+import { FUNCTION_X87_INTEGER, FUNCTION_X87_LOAD, FUNCTION_X87_OPERATE, FUNCTION_X87_STORE } from "./module";
 import { popRegister } from "./operands";
 import { canAddress, computeAddress, locateMemory, locateWithoutFill } from "./memory";
-import { END, I32_AND, I32_LOAD, I32_LOAD16_U, I32_OR, I64_LOAD16_U, access, byte, call, i32Const, localGet, localSet } from "./wasm";
+import {
+  I32_AND,
+  I32_LOAD,
+  I32_LOAD16_U,
+  I32_OR,
+  I64_LOAD16_U,
+  access,
+  byte,
+  call,
+  i32Const,
+  localGet,
+  localSet,
+} from "./wasm";
 
 /** @returns false if the instruction is none of these */
 export function emitX87(op: u32): bool {
@@ -86,9 +98,5 @@ function requireFpu(waits: bool): void {
     byte(I32_AND);
     byte(I32_OR);
   }
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
+  leaveToHandlerIf();
 }

@@ -5,13 +5,11 @@ import { OPF_66, OPF_F2, OPF_F3, isRegister, opFlags, xmmReg, xmmRm } from "../.
 import { PP_66, PP_F2, PP_F3, PP_NONE } from "../../decode/tables";
 import { CR0, CR4, TLB_READ_TAG, TLB_WRITE_TAG } from "../../state";
 import { CR0_EM, CR0_TS, CR4_OSFXSR } from "../../system/mode";
-import { LOCAL_POINTER, enterLabel, leaveLabel, noteSseEnabled, sseIsEnabled } from "../context";
-import { leaveToHandler } from "../exits";
-import { hintedIf } from "../module";
+import { LOCAL_POINTER, noteSseEnabled, sseIsEnabled } from "../context";
+import { leaveToHandlerIf } from "../exits";
 import { canRm } from "../operands";
 import { ALIGNED_16, computeAddress, locateMemory } from "../memory";
 import {
-  END,
   I32_AND,
   I32_LOAD,
   I32_NE,
@@ -59,11 +57,7 @@ export function requireSse(): void {
   i32Const(<u32>CR4_OSFXSR);
   byte(I32_NE);
   byte(I32_OR);
-  hintedIf(false);
-  enterLabel();
-  leaveToHandler();
-  leaveLabel();
-  byte(END);
+  leaveToHandlerIf();
 }
 
 /** What the r/m of the instruction under way is: the state address of an XMM register; 0: memory at LOCAL_POINTER. */

@@ -7,7 +7,6 @@ import {
   ES,
   FS,
   GS,
-  MODE_16,
   MODE_32,
   MODE_64,
   RAX,

@@ -17,7 +17,6 @@ import {
   source128,
   source32,
   source64,
-  MMX,
 } from "./operands";
 import {
   exponent,
